@@ -1,0 +1,58 @@
+// The files of a run.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ivory/base/files.h>
+
+namespace ivory::tracking {
+
+struct ArtifactInfo {
+  std::string path;  // from the root, with '/'
+  bool is_folder = false;
+  std::optional<std::int64_t> size_bytes;  // none for a folder
+  friend bool operator==(const ArtifactInfo&, const ArtifactInfo&) = default;
+};
+
+// The folder of artifacts that an artifact URI names. Paths are relative to it and use '/'; the empty path is
+// the folder itself.
+//
+// Threads: any method from any thread; of two writers of one file the last wins, whole.
+// Errors: kInvalidArgument for a path that is absolute, holds "..", or leaves the folder by a link; kNotFound
+//   for a file that is not there; kIo. A file appears whole or not at all.
+class ArtifactStore {
+ public:
+  virtual ~ArtifactStore() = default;
+  ArtifactStore(const ArtifactStore&) = delete;
+  ArtifactStore& operator=(const ArtifactStore&) = delete;
+
+  // Replaces a file of that path; folders on the way are made.
+  virtual void write(std::string_view path, std::string_view bytes) = 0;
+  // Copies a file, under its own name, into the artifact folder `folder`.
+  virtual void log_artifact(const std::filesystem::path& file, std::string_view folder = {}) = 0;
+  // Copies what a folder holds, with its subfolders.
+  virtual void log_artifacts(const std::filesystem::path& source, std::string_view folder = {}) = 0;
+  // What lies right in a folder, by path; empty if it is a file or not there.
+  [[nodiscard]] virtual std::vector<ArtifactInfo> list(std::string_view folder = {}) const = 0;
+  [[nodiscard]] virtual std::string read(std::string_view path) const = 0;
+  // Where the artifact lies on this machine (it may not be there yet); empty if the store is remote.
+  // Libraries that write their own files (checkpoints) write there.
+  [[nodiscard]] virtual std::optional<std::filesystem::path> local_path(std::string_view path = {}) const = 0;
+  // Removes a file or a folder with all it holds; no error if it is not there.
+  virtual void remove(std::string_view path) = 0;
+
+ protected:
+  ArtifactStore() = default;
+};
+
+// The store of an artifact URI: a path, or file:///path. Nothing is made before something is written.
+// Errors: kInvalidArgument for an unknown scheme (naming those supported) or a relative path.
+[[nodiscard]] std::unique_ptr<ArtifactStore> open_artifact_store(
+    std::string_view uri, Durability durability = Durability::kProcess);
+
+}  // namespace ivory::tracking

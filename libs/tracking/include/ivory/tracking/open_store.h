@@ -1,0 +1,42 @@
+// From a tracking URI to its store.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ivory/base/files.h>
+#include <ivory/tracking/tracking_store.h>
+
+namespace ivory::tracking {
+
+inline constexpr std::string_view kDefaultTrackingUri = "sqlite:///mlflow.db";
+
+enum class Access {
+  kReadWrite,  // made if it does not exist
+  kReadOnly,   // must exist, and nothing in it changes
+};
+
+struct StoreOptions {
+  Durability durability = Durability::kProcess;
+  // What relative paths in URIs start from; empty: the process's. The artifact root is mlruns in it.
+  std::filesystem::path working_directory = {};
+  Access access = Access::kReadWrite;
+};
+
+// Opens the store of `uri`: sqlite:///relative.db, sqlite:////absolute.db. A new database has the schema of
+// MLflow 3.11 with the experiment Default; an existing one may be of any MLflow whose tables and columns
+// serve. Shared, as every run of a client logs to one store; it is closed with its last owner.
+// Errors: kInvalidArgument for an unknown scheme (naming those supported) or a database that cannot serve
+//   (naming what it lacks; nothing is written), kNotFound if it must exist and does not, kIo.
+[[nodiscard]] std::shared_ptr<TrackingStore> open_store(std::string_view uri,
+                                                        const StoreOptions& options = {});
+
+// Whether there is anything to open. Makes nothing. Errors: as open_store for the URI itself.
+[[nodiscard]] bool store_exists(std::string_view uri, const StoreOptions& options = {});
+
+// The schemes that open_store() knows, for messages and for tests over all of them.
+[[nodiscard]] std::vector<std::string> store_schemes();
+
+}  // namespace ivory::tracking

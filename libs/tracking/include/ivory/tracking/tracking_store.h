@@ -1,0 +1,117 @@
+// The interface of all tracking stores.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ivory/tracking/entities.h>
+
+namespace ivory::tracking {
+
+struct CreateRun {
+  std::string experiment_id;
+  std::string name;                          // wins over name_prefix
+  std::string name_prefix;                   // "run" names it run#0, run#1 …; neither: adjective-noun-number
+  std::string user_id;                       // empty: the tag mlflow.user, else "unknown"
+  std::optional<TimeMs> start_time_ms = {};  // none: now
+  std::vector<KeyValue> tags = {};           // not checked but for text that no store can hold
+};
+
+// What is none stays as it is.
+struct RunUpdate {
+  std::optional<RunStatus> status = {};
+  std::optional<TimeMs> end_time_ms = {};
+  std::optional<std::string> name = {};  // the tag mlflow.runName follows; empty counts as none
+};
+
+// Any number of each: one durable step of the store.
+struct Batch {
+  std::vector<Metric> metrics = {};
+  std::vector<KeyValue> params = {};
+  std::vector<KeyValue> tags = {};
+};
+
+enum class Nesting { kAny, kTopLevel, kNested };
+
+// Which runs, and how much of each. Conditions are joined by "and"; what is empty does not restrict.
+struct RunQuery {
+  std::vector<std::string> experiment_ids = {};  // none: all experiments
+  ViewType view = ViewType::kActiveOnly;
+  std::string name = {};           // exactly
+  std::string id_prefix = {};      // how the run id begins
+  std::string parent_run_id = {};  // nested right under this run
+  Nesting nesting = Nesting::kAny;
+  std::optional<RunStatus> status = {};
+  std::optional<std::size_t> limit = {};  // at most so many, of the newest
+  bool with_metrics = true;
+  bool with_params = true;
+  bool with_tags = true;
+};
+
+// Keeps experiments and runs, and what runs log.
+//
+// Threads: any method may be called from any thread; callers hold no lock. Not across fork(): a child opens
+//   its own store.
+// Ownership: what comes back is a copy, so a later write never changes it under the caller.
+// Durability: when a writing method returns, what it wrote survives the death of the process, and a power
+//   cut too if the store was opened with Durability::kFull.
+// Errors: kNotFound for an unknown experiment, run or tag; kConflict for a write to a deleted run and for a
+//   name that is taken; kInvalidArgument for names, values and lengths that MLflow refuses (and for text with
+//   a NUL or broken UTF-8); kIo when the medium fails. A call that throws has changed nothing.
+class TrackingStore {
+ public:
+  virtual ~TrackingStore() = default;
+  TrackingStore(const TrackingStore&) = delete;
+  TrackingStore& operator=(const TrackingStore&) = delete;
+
+  // Returns its id. An empty `artifact_location` is <artifact root>/<id>; a relative path is taken from the
+  // store's working directory. kConflict if the name is taken, also by a deleted experiment.
+  virtual std::string create_experiment(std::string_view name, std::string_view artifact_location = {}) = 0;
+  // By name; deleted ones are found too.
+  [[nodiscard]] virtual std::optional<ExperimentRecord> find_experiment(std::string_view name) const = 0;
+  [[nodiscard]] virtual ExperimentRecord get_experiment(std::string_view experiment_id) const = 0;
+  // The experiment of that name, made if there is none: one experiment however many processes ask at once.
+  // kConflict if it is deleted.
+  virtual ExperimentRecord find_or_create_experiment(std::string_view name) = 0;
+  // Newest first, then by id.
+  [[nodiscard]] virtual std::vector<ExperimentRecord> list_experiments(
+      ViewType view = ViewType::kActiveOnly) const = 0;
+  // Replaces a tag of that key.
+  virtual void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) = 0;
+
+  // Makes a run that is RUNNING, with the given tags and mlflow.runName. With `name_prefix` its number is
+  // one more than the largest of that experiment (deleted runs count), and unique among all processes.
+  // kConflict in a deleted experiment; kInvalidArgument if a tag mlflow.runName contradicts `name`.
+  virtual RunRecord create_run(const CreateRun& create) = 0;
+  // By the whole id; deleted ones are found too.
+  [[nodiscard]] virtual std::optional<RunRecord> find_run(std::string_view run_id) const = 0;
+  [[nodiscard]] RunRecord get_run(std::string_view run_id) const;
+  // Newest start first, then by id. The number of queries does not depend on the number of runs but by
+  // blocks of hundreds.
+  [[nodiscard]] virtual std::vector<RunRecord> list_runs(const RunQuery& query) const = 0;
+  virtual void update_run(std::string_view run_id, const RunUpdate& update) = 0;
+  // Both may be called again. A deleted run refuses every write but its restoring.
+  virtual void delete_run(std::string_view run_id) = 0;
+  virtual void restore_run(std::string_view run_id) = 0;
+
+  // All of it or nothing. The same metric point twice is one point; a param logged before keeps its value,
+  // and another value is kInvalidArgument; tags are replaced. Param values are cut to 6000 characters and
+  // tag values to 8000, as MLflow does. The tag mlflow.runName renames the run.
+  virtual void log_batch(std::string_view run_id, const Batch& batch) = 0;
+  void log_metric(std::string_view run_id, const Metric& metric) { log_batch(run_id, {.metrics = {metric}}); }
+  void log_param(std::string_view run_id, const KeyValue& param) { log_batch(run_id, {.params = {param}}); }
+  void set_tag(std::string_view run_id, const KeyValue& tag) { log_batch(run_id, {.tags = {tag}}); }
+  // kNotFound if the run has no such tag.
+  virtual void delete_tag(std::string_view run_id, std::string_view key) = 0;
+
+  // All points by (timestamp, step, value); empty for a run or key that does not exist.
+  [[nodiscard]] virtual std::vector<Metric> metric_history(std::string_view run_id,
+                                                           std::string_view key) const = 0;
+
+ protected:
+  TrackingStore() = default;
+};
+
+}  // namespace ivory::tracking
