@@ -1,0 +1,69 @@
+// Files that appear whole or not at all.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ivory {
+
+// kProcess: what is written survives the death of the process. kFull: a power cut too (fsync).
+enum class Durability { kProcess, kFull };
+
+// Errors of all functions here: kIo (kNotFound for a missing file), naming the path and the reason.
+[[nodiscard]] std::string read_file(const std::filesystem::path& path);
+
+// Writes aside, then renames over `path`: a reader sees the old file or the new one. Parent folders are made;
+// a symbolic link is followed; the permissions of a file that exists are kept. Whatever fails leaves the old
+// file and nothing else.
+void write_file(const std::filesystem::path& path, std::string_view bytes,
+                Durability durability = Durability::kProcess);
+
+// A folder that appears whole: files are written to path(), commit() puts it in place of `target` (which is
+// replaced if it exists). Not committed: removed when destroyed. One thread.
+// The exchange is one step where the file system can do it (renameat2); elsewhere there is an instant without
+// either, and a failure puts the old folder back.
+class FolderWriter {
+ public:
+  explicit FolderWriter(std::filesystem::path target, Durability durability = Durability::kProcess);
+  ~FolderWriter();
+  FolderWriter(const FolderWriter&) = delete;
+  FolderWriter& operator=(const FolderWriter&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return aside_; }
+  void commit();  // once; path() is gone then
+
+ private:
+  std::filesystem::path target_, aside_;
+  Durability durability_;
+  bool committed_ = false;
+};
+
+// An exclusive lock between processes (flock), held while the object lives. Waits for it.
+class FileLock {
+ public:
+  explicit FileLock(const std::filesystem::path& path);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
+// A fresh folder under the system's temporary folder, removed with all it holds when destroyed.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// 64-bit FNV-1a as 16 hex digits: names cached files by their content, no security in it.
+[[nodiscard]] std::string content_hash(std::string_view bytes);
+
+}  // namespace ivory

@@ -1,0 +1,273 @@
+#include <ivory/base/files.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <ivory/base/error.h>
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const char* what, const fs::path& path, int error) {
+  throw Error(ErrorCode::kIo, std::string("cannot ") + what + " '" + path.string() +
+                                  "': " + std::generic_category().message(error));
+}
+
+// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : value_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return value_ >= 0; }
+  [[nodiscard]] int get() const noexcept { return value_; }
+  // Some file systems tell of a failed write only here. The error, or 0.
+  [[nodiscard]] int close() noexcept { return ::close(std::exchange(value_, -1)) == 0 ? 0 : errno; }
+
+ private:
+  int value_;
+};
+
+template <class Call>
+auto retry(const Call& call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+void sync_path(const fs::path& path, int flags) {
+  const Descriptor descriptor(path, O_RDONLY | flags);
+  if (!descriptor.is_open()) fail("open", path, errno);
+  if (retry([&] { return fsync(descriptor.get()); }) != 0) fail("sync", path, errno);
+}
+
+void sync_folder(const fs::path& folder) { sync_path(folder, O_DIRECTORY); }
+
+void sync_tree(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_symlink()) continue;
+    if (entry.is_directory()) {
+      sync_tree(entry.path());
+    } else if (entry.is_regular_file()) {
+      sync_path(entry.path(), 0);
+    }
+  }
+  sync_folder(folder);
+}
+
+// Makes `folder` and its parents; with kFull, their entries outlive a power cut.
+void make_folders(const fs::path& folder, Durability durability) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return;
+  if (const auto parent = folder_of(folder); parent != folder && folder != ".")
+    make_folders(parent, durability);
+  if (mkdir(folder.c_str(), 0777) == 0) {
+    if (durability == Durability::kFull) sync_folder(folder_of(folder));
+    return;
+  }
+  const int reason = errno;
+  if (!fs::is_directory(folder, error)) fail("make the folder", folder, reason);
+}
+
+// A name beside `target` that no other call of any process is using.
+fs::path aside_name(const fs::path& target) {
+  static std::atomic<unsigned> count{0};
+  return folder_of(target) / (".ivory-" + std::to_string(getpid()) + "-" + std::to_string(count++) + ".tmp");
+}
+
+void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const auto written = retry([&] { return ::write(descriptor, bytes.data(), bytes.size()); });
+    if (written < 0) fail("write", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// Removes a file unless told that it is gone.
+class FileRemover {
+ public:
+  explicit FileRemover(const fs::path& path) : path_(path) {}
+  ~FileRemover() {
+    if (armed_) unlink(path_.c_str());
+  }
+  FileRemover(const FileRemover&) = delete;
+  FileRemover& operator=(const FileRemover&) = delete;
+  void release() noexcept { armed_ = false; }
+
+ private:
+  const fs::path& path_;
+  bool armed_ = true;
+};
+
+void keep_permissions(int descriptor, const fs::path& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return;
+  if (fchmod(descriptor, status.st_mode & 07777U) != 0) fail("set the permissions of", path, errno);
+}
+
+void write_aside(const fs::path& aside, const fs::path& path, std::string_view bytes, Durability durability) {
+  Descriptor descriptor(aside, O_WRONLY | O_CREAT | O_EXCL);
+  if (!descriptor.is_open()) fail("write", path, errno);
+  FileRemover remover(aside);
+  write_all(descriptor.get(), bytes, path);
+  keep_permissions(descriptor.get(), path);
+  if (durability == Durability::kFull && retry([&] { return fsync(descriptor.get()); }) != 0) {
+    fail("sync", path, errno);
+  }
+  if (const int error = descriptor.close(); error != 0) fail("write", path, error);
+  if (rename(aside.c_str(), path.c_str()) != 0) fail("write", path, errno);
+  remover.release();
+}
+
+fs::path follow_link(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path;
+  auto target = fs::weakly_canonical(path, error);
+  return error ? path : target;
+}
+
+// For destructors, and for what is only in the way: what cannot be removed stays.
+void try_remove_all(const fs::path& path) noexcept {
+  std::error_code error;
+  fs::remove_all(path, error);
+}
+
+enum class Exchange { kDone, kNoTarget, kImpossible };
+
+Exchange exchange(const fs::path& aside, const fs::path& target) {
+  if (renameat2(AT_FDCWD, aside.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0)
+    return Exchange::kDone;
+  if (errno == ENOENT) return Exchange::kNoTarget;
+  if (errno == EINVAL || errno == ENOSYS || errno == ENOTSUP) return Exchange::kImpossible;
+  fail("replace", target, errno);
+}
+
+// Without the exchange: moves the old one away, and back if the new one cannot come. Gives where the old one
+// is.
+fs::path replace_in_two_steps(const fs::path& aside, const fs::path& target) {
+  auto old = aside_name(target);
+  if (rename(target.c_str(), old.c_str()) != 0) fail("replace", target, errno);
+  if (rename(aside.c_str(), target.c_str()) == 0) return old;
+  const int error = errno;
+  if (rename(old.c_str(), target.c_str()) != 0) fail("put back", target, errno);
+  fail("replace", target, error);
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const Descriptor descriptor(path, O_RDONLY);
+  if (!descriptor.is_open() && (errno == ENOENT || errno == ENOTDIR)) {
+    throw Error(ErrorCode::kNotFound, "no such file: '" + path.string() + "'");
+  }
+  if (!descriptor.is_open()) fail("open", path, errno);
+  std::string bytes;
+  std::array<char, 1U << 16U> buffer;  // NOLINT(*-member-init): read() fills it
+  for (;;) {
+    const auto count = retry([&] { return ::read(descriptor.get(), buffer.data(), buffer.size()); });
+    if (count < 0) fail("read", path, errno);
+    if (count == 0) return bytes;
+    bytes.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+void write_file(const fs::path& path, std::string_view bytes, Durability durability) {
+  const auto target = follow_link(path);
+  make_folders(folder_of(target), durability);
+  write_aside(aside_name(target), target, bytes, durability);
+  if (durability == Durability::kFull) sync_folder(folder_of(target));
+}
+
+FolderWriter::FolderWriter(fs::path target, Durability durability)
+    : target_(std::move(target)), durability_(durability) {
+  if (!target_.has_filename()) target_ = target_.parent_path();  // "folder/"
+  aside_ = aside_name(target_);
+  make_folders(folder_of(target_), durability_);
+  if (mkdir(aside_.c_str(), 0777) != 0) fail("make the folder", target_, errno);
+}
+
+FolderWriter::~FolderWriter() {
+  if (!committed_) try_remove_all(aside_);
+}
+
+void FolderWriter::commit() {
+  assert(!committed_ && "a folder is committed once");
+  if (durability_ == Durability::kFull) sync_tree(aside_);
+  auto old = aside_;
+  switch (exchange(aside_, target_)) {
+    case Exchange::kDone:
+      break;
+    case Exchange::kNoTarget:
+      if (rename(aside_.c_str(), target_.c_str()) != 0) fail("make", target_, errno);
+      break;
+    case Exchange::kImpossible:
+      if (rename(aside_.c_str(), target_.c_str()) != 0) old = replace_in_two_steps(aside_, target_);
+      break;
+  }
+  committed_ = true;
+  if (durability_ == Durability::kFull) sync_folder(folder_of(target_));
+  std::error_code error;
+  fs::remove_all(old, error);
+  if (error) fail("remove what it replaced,", old, error.value());
+}
+
+FileLock::FileLock(const fs::path& path) : descriptor_(-1) {
+  make_folders(folder_of(path), Durability::kProcess);
+  descriptor_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("open", path, errno);
+  if (retry([&] { return flock(descriptor_, LOCK_EX); }) == 0) return;
+  const int error = errno;
+  ::close(descriptor_);
+  fail("lock", path, error);
+}
+
+FileLock::~FileLock() { ::close(descriptor_); }
+
+TemporaryFolder::TemporaryFolder() {
+  std::error_code error;
+  const auto root = fs::temp_directory_path(error);
+  if (error) throw Error(ErrorCode::kIo, "no folder for temporary files: " + error.message());
+  auto name = (root / "ivory-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) fail("make a folder in", root, errno);
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() { try_remove_all(path_); }
+
+std::string content_hash(std::string_view bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3U;
+  }
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return text.data();
+}
+
+}  // namespace ivory

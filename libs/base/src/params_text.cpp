@@ -1,0 +1,187 @@
+// Params as one line of text: bare scalars, YAML's flow form.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include <ivory/base/error.h>
+#include <ivory/base/params.h>
+#include <ivory/base/range.h>
+
+namespace ivory {
+namespace {
+
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t bytes = 1;
+  bool valid = false;
+};
+
+// The character at the beginning of `text`, which is not empty.
+CodePoint decode(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  if (first < 0x80) return {first, 1, true};
+  const std::size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < bytes) return {};
+  char32_t value = first & (0x7FU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return {};
+    value = (value << 6U) | (byte(i) & 0x3FU);
+  }
+  return {value, bytes, true};
+}
+
+// YAML's c-printable without what breaks lines or marks byte order.
+bool is_printable(char32_t c) {
+  if (c < 0x20 || c == 0x7F) return false;
+  if (c >= 0x80 && c < 0xA0) return false;
+  return c != 0x2028 && c != 0x2029 && c != 0xFEFF && c != 0xFFFE && c != 0xFFFF;
+}
+
+bool all_printable(std::string_view text) {
+  while (!text.empty()) {
+    const auto c = decode(text);
+    if (c.valid && !is_printable(c.value)) return false;
+    text.remove_prefix(c.bytes);
+  }
+  return true;
+}
+
+// Words that YAML 1.1 takes for booleans: quoted, so that readers of both versions agree.
+bool is_old_boolean(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kWords = {"yes", "no", "on", "off", "y", "n"};
+  std::string lower(text);
+  for (auto& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return std::find(kWords.begin(), kWords.end(), lower) != kWords.end();
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Numbers of YAML 1.1 (1_000, 1:30), dates and the like.
+bool looks_like_number(std::string_view text) {
+  if (is_digit(text[0])) return true;
+  return text.size() > 1 && (text[0] == '+' || text[0] == '.') && (is_digit(text[1]) || text[1] == '.');
+}
+
+bool is_plain(std::string_view text) {
+  constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@`";
+  if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
+  if (kIndicators.find(text.front()) != std::string_view::npos) return false;
+  if (text.find_first_of(",[]{}") != std::string_view::npos || text.back() == ':') return false;
+  if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return false;
+  if (text == "<<" || text == "=" || is_old_boolean(text) || looks_like_number(text)) return false;
+  return all_printable(text) && parse_scalar(text).is_string();
+}
+
+std::string in_single_quotes(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') quoted += '\'';
+    quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::string escape(char32_t c) {
+  switch (c) {
+    case '\0':
+      return "\\0";
+    case '\n':
+      return "\\n";
+    case '\t':
+      return "\\t";
+    case '\r':
+      return "\\r";
+    default:
+      break;
+  }
+  std::array<char, 12> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), c < 0x100 ? "\\x%02X" : "\\u%04X", static_cast<unsigned>(c));
+  return buffer.data();
+}
+
+std::string in_double_quotes(std::string_view text) {
+  std::string quoted = "\"";
+  while (!text.empty()) {
+    const auto c = decode(text);
+    if (c.valid && !is_printable(c.value)) {
+      quoted += escape(c.value);
+    } else {
+      if (c.value == '"' || c.value == '\\') quoted += '\\';
+      quoted += text.substr(0, c.bytes);
+    }
+    text.remove_prefix(c.bytes);
+  }
+  return quoted + "\"";
+}
+
+std::string string_to_yaml(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  return all_printable(text) ? in_single_quotes(text) : in_double_quotes(text);
+}
+
+std::string real_to_yaml(double value) {
+  if (std::isnan(value)) return ".nan";
+  if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
+  return real_to_text(value);
+}
+
+std::string scalar_to_text(const Params& scalar) {
+  switch (scalar.kind()) {
+    case Params::Kind::kBool:
+      return scalar.as_bool() ? "true" : "false";
+    case Params::Kind::kInt:
+      return std::to_string(scalar.as_int());
+    case Params::Kind::kReal:
+      return real_to_text(scalar.as_real());
+    case Params::Kind::kString:
+      return scalar.as_string();
+    default:
+      return "null";
+  }
+}
+
+void append_flow(std::string& text, const Params& value) {
+  if (value.is_scalar()) {
+    text += scalar_to_yaml(value);
+    return;
+  }
+  const char* separator = "";
+  text += value.is_list() ? '[' : '{';
+  if (value.is_list()) {
+    for (const auto& element : value.elements()) {
+      text += separator;
+      append_flow(text, element);
+      separator = ", ";
+    }
+  } else {
+    for (const auto& [key, item] : value.items()) {
+      text += separator + string_to_yaml(key) + ": ";
+      append_flow(text, item);
+      separator = ", ";
+    }
+  }
+  text += value.is_list() ? ']' : '}';
+}
+
+}  // namespace
+
+std::string scalar_to_yaml(const Params& scalar) {
+  if (!scalar.is_scalar()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        at_place(scalar, "expected a scalar, found " + std::string(Params::kind_name(scalar.kind()))));
+  }
+  if (scalar.is_string()) return string_to_yaml(scalar.as_string());
+  return scalar.is_real() ? real_to_yaml(scalar.as_real()) : scalar_to_text(scalar);
+}
+
+std::string Params::to_text() const {
+  if (is_scalar()) return scalar_to_text(*this);
+  std::string text;
+  append_flow(text, *this);
+  return text;
+}
+
+}  // namespace ivory
