@@ -1,0 +1,30 @@
+# The package: find_package(ivory [COMPONENTS base tracking …]) gives ivory::<library> for each component and
+# what it needs, or for all. Programs: ivory::command, and ivory::manifest for ivory_write_manifest.
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/ivory)
+
+get_property(IVORY_LIBRARIES GLOBAL PROPERTY IVORY_LIBRARIES)
+set(IVORY_NEEDS "")
+foreach(library ${IVORY_LIBRARIES})
+  get_property(needs GLOBAL PROPERTY IVORY_NEEDS_${library})
+  string(APPEND IVORY_NEEDS "set(_ivory_needs_${library} ${needs})\n")
+  install(EXPORT ivory-${library} NAMESPACE ivory:: DESTINATION ${package_folder} COMPONENT ${library})
+endforeach()
+
+if(TARGET ivory_manifest)
+  set_target_properties(ivory_manifest PROPERTIES EXPORT_NAME manifest OUTPUT_NAME ivory-manifest)
+  install(TARGETS ivory_manifest EXPORT ivory-programs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+endif()
+if(TARGET ivory_command)
+  set_target_properties(ivory_command PROPERTIES EXPORT_NAME command OUTPUT_NAME ivory)
+  install(TARGETS ivory_command EXPORT ivory-programs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+endif()
+if(TARGET ivory_manifest OR TARGET ivory_command)
+  install(EXPORT ivory-programs NAMESPACE ivory:: DESTINATION ${package_folder} COMPONENT programs)
+endif()
+
+configure_package_config_file(cmake/ivoryConfig.cmake.in ivoryConfig.cmake INSTALL_DESTINATION ${package_folder}
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(ivoryConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/ivoryConfig.cmake" "${PROJECT_BINARY_DIR}/ivoryConfigVersion.cmake"
+  cmake/IvoryModule.cmake DESTINATION ${package_folder} COMPONENT package)
