@@ -20,7 +20,6 @@ struct Params::Node {
 
 namespace {
 
-constinit const std::string kNoFile;  // constinit: a static of another unit may ask early
 constinit const Params::List kNoElements;
 constinit const Params::Map kNoItems;
 
@@ -248,7 +247,10 @@ void Params::set_source(std::shared_ptr<const std::string> file, int line) {
 
 int Params::line() const noexcept { return node_ ? node_->line : 0; }
 
-const std::string& Params::file() const noexcept { return node_ && node_->file ? *node_->file : kNoFile; }
+const std::string& Params::file() const noexcept {
+  static const std::string kNoFile;  // inside: a static of another unit may ask early
+  return node_ && node_->file ? *node_->file : kNoFile;
+}
 
 std::string Params::where() const {
   if (file().empty()) return line() > 0 ? "line " + std::to_string(line()) : std::string();

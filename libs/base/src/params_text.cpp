@@ -7,30 +7,10 @@
 #include <ivory/base/error.h>
 #include <ivory/base/params.h>
 #include <ivory/base/range.h>
+#include <ivory/base/utf8.h>
 
 namespace ivory {
 namespace {
-
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t bytes = 1;
-  bool valid = false;
-};
-
-// The character at the beginning of `text`, which is not empty.
-CodePoint decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return {first, 1, true};
-  const std::size_t bytes = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < bytes) return {};
-  char32_t value = first & (0x7FU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return {};
-    value = (value << 6U) | (byte(i) & 0x3FU);
-  }
-  return {value, bytes, true};
-}
 
 // YAML's c-printable without what breaks lines or marks byte order.
 bool is_printable(char32_t c) {
@@ -41,7 +21,7 @@ bool is_printable(char32_t c) {
 
 bool all_printable(std::string_view text) {
   while (!text.empty()) {
-    const auto c = decode(text);
+    const auto c = decode_utf8(text);
     if (c.valid && !is_printable(c.value)) return false;
     text.remove_prefix(c.bytes);
   }
@@ -104,7 +84,7 @@ std::string escape(char32_t c) {
 std::string in_double_quotes(std::string_view text) {
   std::string quoted = "\"";
   while (!text.empty()) {
-    const auto c = decode(text);
+    const auto c = decode_utf8(text);
     if (c.valid && !is_printable(c.value)) {
       quoted += escape(c.value);
     } else {
