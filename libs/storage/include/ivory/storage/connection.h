@@ -1,0 +1,165 @@
+// One connection to a database file, and the queries that run on it.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include <ivory/base/error.h>
+#include <ivory/base/files.h>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace ivory::storage {
+
+enum class OpenMode {
+  kCreate,     // an empty file if there is none
+  kReadWrite,  // must exist
+  kReadOnly,   // must exist, and its content stays as it is
+};
+
+struct ConnectionOptions {
+  std::filesystem::path path;
+  OpenMode mode = OpenMode::kCreate;
+  Durability durability = Durability::kProcess;
+  // How long to wait for another process's lock before giving up with Busy.
+  std::chrono::milliseconds busy_timeout{60'000};
+};
+
+// Another process held its lock for longer than the timeout.
+class Busy : public Error {
+ public:
+  using Error::Error;
+};
+
+// A UNIQUE, NOT NULL, CHECK or FOREIGN KEY of the schema was violated.
+class ConstraintViolated : public Error {
+ public:
+  using Error::Error;
+};
+
+struct StatementDeleter {
+  void operator()(sqlite3_stmt* statement) const noexcept;
+};
+using StatementPointer = std::unique_ptr<sqlite3_stmt, StatementDeleter>;
+
+class Connection;
+
+// A prepared statement, borrowed from its connection's cache while this object lives.
+//
+//   auto query = connection.query("SELECT name FROM runs WHERE experiment_id = ? AND status = ?");
+//   query.bind(7, "RUNNING");
+//   while (query.next()) names.emplace_back(query.text(0));
+//
+// Columns and values count from 0. A text view lives until the next next(), run() or the query's end.
+class Query {
+ public:
+  Query(Query&& other) noexcept;
+  Query& operator=(Query&&) = delete;
+  ~Query();
+
+  // Starts over with these values: integers, reals, texts (copied), optionals of them, std::nullopt.
+  // Binding none starts over with the values that add() gave.
+  template <class... Values>
+  Query& bind(const Values&... values) {
+    restart();
+    (add(values), ...);
+    return *this;
+  }
+  // Gives the next parameter its value.
+  Query& add(std::int64_t value);
+  Query& add(int value) { return add(std::int64_t{value}); }
+  Query& add(bool value) { return add(std::int64_t{value ? 1 : 0}); }
+  Query& add(double value);  // a NaN becomes NULL
+  Query& add(std::string_view value);
+  Query& add(const std::string& value) { return add(std::string_view(value)); }
+  Query& add(const char* value) { return add(std::string_view(value)); }
+  Query& add(std::nullopt_t);
+  template <class T>
+  Query& add(const std::optional<T>& value) {
+    return value ? add(*value) : add(std::nullopt);
+  }
+
+  // Steps to the next row; false after the last. Errors: those of Connection.
+  bool next();
+  // Runs to the end and gives the locks back.
+  void run();
+
+  [[nodiscard]] bool is_null(int column) const;
+  [[nodiscard]] std::int64_t integer(int column) const;
+  [[nodiscard]] double real(int column) const;
+  [[nodiscard]] std::string_view text(int column) const;  // a NULL is empty
+  [[nodiscard]] std::optional<std::int64_t> find_integer(int column) const;
+
+ private:
+  friend class Connection;
+  struct Slot {
+    StatementPointer statement;
+    bool borrowed = false;
+  };
+  Query(Connection& connection, sqlite3_stmt* statement, Slot* slot, StatementPointer own);
+  void restart();
+
+  Connection* connection_;
+  sqlite3_stmt* statement_;
+  Slot* slot_;            // where it goes back to, or
+  StatementPointer own_;  // one more of the same text, while the cached one is in use
+  int next_parameter_ = 0;
+};
+
+// Threads: one at a time. Waiting for locks is done here, with short random sleeps, so that many processes
+//   take turns.
+// Errors: Busy, ConstraintViolated; kIo for what the disk or the file does, kInvalidArgument for a file that
+//   is no database, kInternal for a wrong statement; the message has the path and SQLite's words.
+class Connection {
+ public:
+  explicit Connection(ConnectionOptions options);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // The statement of this text, prepared at its first use.
+  [[nodiscard]] Query query(std::string_view sql);
+  // One or more statements without values, not cached.
+  void execute(std::string_view sql);
+
+  [[nodiscard]] std::int64_t changed_rows() const;  // by the last statement
+  [[nodiscard]] std::int64_t last_insert_id() const;
+  [[nodiscard]] bool in_transaction() const;
+  // False if the file, though opened for writing, cannot be written.
+  [[nodiscard]] bool is_writable() const;
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return options_.path; }
+
+ private:
+  friend class Query;
+  struct Closer {
+    void operator()(sqlite3* handle) const noexcept;
+  };
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  void open();
+  [[nodiscard]] int open_handle(const std::string& name, int flags);
+  void configure();
+  [[nodiscard]] StatementPointer prepare(std::string_view sql);
+  [[nodiscard]] static int wait_for_lock(void* self, int attempt);
+  [[noreturn]] void fail(int code, std::string_view doing) const;
+
+  ConnectionOptions options_;
+  std::unique_ptr<sqlite3, Closer> handle_;
+  std::unordered_map<std::string, Query::Slot, TextHash, std::equal_to<>> statements_;
+  std::chrono::steady_clock::time_point wait_began_;
+  std::minstd_rand jitter_;
+};
+
+}  // namespace ivory::storage

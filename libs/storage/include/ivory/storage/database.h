@@ -1,0 +1,104 @@
+// A database file shared by threads and processes: many readers, one writer, group commit.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <vector>
+
+#include <ivory/storage/connection.h>
+
+namespace ivory::storage {
+
+struct DatabaseOptions : ConnectionOptions {
+  std::size_t max_readers = 8;  // threads reading at once; more wait
+};
+
+// Threads: any. Jobs of write() from many threads share one transaction: the thread that comes first runs
+//   those that queue up meanwhile, each inside its own savepoint, and all return when the commit is durable.
+//   A job runs once, on any of these threads; it must not call this database again.
+// Processes: any number on one file. Not across fork().
+// Errors: what the job throws, after undoing all it wrote (and only that); those of Connection; kIo when the
+//   file has been removed or replaced under us.
+class Database {
+ public:
+  using Job = std::function<void(Connection&)>;
+
+  explicit Database(DatabaseOptions options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Runs `job` in a write transaction; what it wrote is kept (DatabaseOptions::durability) once this returns.
+  // Returns what the job returns.
+  template <class F>
+  auto write(F&& job) {
+    return returned_by([this](const Job& run) { run_write(run); }, job);
+  }
+  // Runs `job` over one snapshot. It may be run again from its start if another process is in the way, so it
+  // changes nothing outside itself.
+  template <class F>
+  auto read(F&& job) const {
+    return returned_by([this](const Job& run) { run_read(run); }, job);
+  }
+
+  // Lets readers and the writer work beside each other (SQLite's WAL), from now on and for all who open the
+  // file. False if the file stays as it is: somebody is using it, or it lies on a network.
+  bool switch_to_wal();
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return options_.path; }
+  [[nodiscard]] bool is_read_only() const noexcept { return options_.mode == OpenMode::kReadOnly; }
+
+ private:
+  struct Waiter {
+    const Job* job = nullptr;
+    std::exception_ptr failure;
+    bool done = false;
+  };
+  struct FileIdentity {
+    std::uint64_t device = 0, inode = 0;
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+  };
+
+  template <class Run, class F>
+  static auto returned_by(const Run& run, F& job) {
+    using Result = std::invoke_result_t<F&, Connection&>;
+    if constexpr (std::is_void_v<Result>) {
+      run(Job(std::ref(job)));
+    } else {
+      std::optional<Result> result;
+      run([&](Connection& connection) { result.emplace(job(connection)); });
+      return std::move(*result);
+    }
+  }
+
+  void run_write(const Job& job);
+  void run_read(const Job& job) const;
+  void commit_group(const std::vector<Waiter*>& group);
+  void run_jobs(Connection& connection, const std::vector<Waiter*>& group);
+  void begin_write(Connection& connection) const;
+  void check_same_file() const;
+  [[nodiscard]] std::optional<FileIdentity> file_identity() const;
+  [[nodiscard]] std::unique_ptr<Connection> take_reader() const;
+  void give_reader(std::unique_ptr<Connection> reader) const;
+
+  DatabaseOptions options_;
+  FileIdentity identity_;
+  std::unique_ptr<Connection> writer_;  // used by the first of queue_ alone
+
+  std::mutex queue_mutex_;
+  std::condition_variable queue_moved_;
+  std::deque<Waiter*> queue_;
+
+  mutable std::mutex readers_mutex_;
+  mutable std::condition_variable reader_given_;
+  mutable std::vector<std::unique_ptr<Connection>> readers_;  // at rest
+  mutable std::size_t readers_out_ = 0;
+};
+
+}  // namespace ivory::storage

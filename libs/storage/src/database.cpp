@@ -1,0 +1,262 @@
+#include <ivory/storage/database.h>
+
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <thread>
+#include <utility>
+
+namespace ivory::storage {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kLargestGroup = 256;
+constexpr std::chrono::milliseconds kRetryPause{2};
+constexpr std::chrono::milliseconds kSwitchPatience{2'000};
+
+// WAL needs memory shared by all users of the file, which these file systems do not give across machines.
+bool is_on_network(const std::filesystem::path& path) {
+  constexpr std::array<std::uint32_t, 12> kNetworks{
+      0x6969,      // NFS
+      0x517B,      // SMB
+      0xFF534D42,  // CIFS
+      0xFE534D42,  // SMB2
+      0x65735546,  // FUSE (sshfs and the like)
+      0x5346414F,  // AFS
+      0x0BD00BD0,  // Lustre
+      0x47504653,  // GPFS
+      0x19830326,  // BeeGFS
+      0x01021997,  // 9P
+      0x00C36400,  // Ceph
+      0x01161970,  // GFS2
+  };
+  struct statfs info{};
+  if (statfs(path.c_str(), &info) != 0) return false;
+  return std::find(kNetworks.begin(), kNetworks.end(), static_cast<std::uint32_t>(info.f_type)) !=
+         kNetworks.end();
+}
+
+// Runs `attempt` until another process is no longer in the way. SQLite's own waiting covers most locks, but
+// not those taken for an instant when a log is recovered, made or removed.
+template <class F>
+void retry_while_busy(std::chrono::milliseconds patience, const F& attempt) {
+  for (const auto begun = Clock::now();;) {
+    try {
+      return attempt();
+    } catch (const Busy&) {
+      if (Clock::now() - begun > patience) throw;
+      std::this_thread::sleep_for(kRetryPause);
+    }
+  }
+}
+
+void roll_back(Connection& connection) {
+  // SQLite may have done it already, after a full disk for one.
+  if (connection.in_transaction()) connection.query("ROLLBACK").run();
+}
+
+}  // namespace
+
+Database::Database(DatabaseOptions options) : options_(std::move(options)) {
+  retry_while_busy(options_.busy_timeout, [&] { writer_ = std::make_unique<Connection>(options_); });
+  if (options_.mode != OpenMode::kReadOnly && !writer_->is_writable()) {
+    throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file or its folder is read-only");
+  }
+  const auto identity = file_identity();
+  if (!identity)
+    throw Error(ErrorCode::kIo, "database '" + path().string() + "' vanished while it was opened");
+  identity_ = *identity;
+  // A reader has no writer: what was just opened serves the first read.
+  if (options_.mode == OpenMode::kReadOnly) readers_.push_back(std::move(writer_));
+}
+
+Database::~Database() = default;
+
+std::optional<Database::FileIdentity> Database::file_identity() const {
+  struct stat info{};
+  if (stat(path().c_str(), &info) != 0) return std::nullopt;
+  return FileIdentity{info.st_dev, info.st_ino};
+}
+
+// A removed file can still be written through an open handle, and all of it would be lost without a word.
+void Database::check_same_file() const {
+  const auto identity = file_identity();
+  if (!identity) throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file has been removed");
+  if (*identity != identity_) {
+    throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file has been replaced by another");
+  }
+}
+
+bool Database::switch_to_wal() {
+  if (options_.mode == OpenMode::kReadOnly) return false;
+  // Takes its turn like a writer, but a journal mode cannot change inside a transaction.
+  Waiter turn;
+  std::unique_lock lock(queue_mutex_);
+  queue_.push_back(&turn);
+  queue_moved_.wait(lock, [&] { return queue_.front() == &turn; });
+  lock.unlock();
+
+  bool switched = false;
+  const auto set_mode = [&](std::string_view pragma) {
+    auto query = writer_->query(pragma);
+    switched = query.next() && query.text(0) == "wal";
+  };
+  std::exception_ptr failure;
+  try {
+    retry_while_busy(kSwitchPatience, [&] { set_mode("PRAGMA journal_mode"); });
+    if (!switched && !is_on_network(path())) {
+      retry_while_busy(kSwitchPatience, [&] { set_mode("PRAGMA journal_mode = WAL"); });
+    }
+  } catch (const Busy&) {
+    switched = false;
+  } catch (...) {
+    failure = std::current_exception();
+  }
+
+  lock.lock();
+  queue_.pop_front();
+  lock.unlock();
+  queue_moved_.notify_all();
+  if (failure) std::rethrow_exception(failure);
+  return switched;
+}
+
+// The first in the queue leads: it takes all who wait into its transaction (leveldb's write queue).
+void Database::run_write(const Job& job) {
+  assert(options_.mode != OpenMode::kReadOnly && "a database opened for reading is not written");
+  Waiter mine{&job, nullptr, false};
+  std::unique_lock lock(queue_mutex_);
+  queue_.push_back(&mine);
+  queue_moved_.wait(lock, [&] { return mine.done || queue_.front() == &mine; });
+  if (!mine.done) {
+    std::vector<Waiter*> group;
+    for (Waiter* waiter : queue_) {
+      // One without a job waits for its turn to have the writer alone.
+      if (waiter->job == nullptr || group.size() == kLargestGroup) break;
+      group.push_back(waiter);
+    }
+    lock.unlock();
+    commit_group(group);
+    lock.lock();
+    for (Waiter* waiter : group) {
+      queue_.pop_front();
+      waiter->done = true;
+    }
+    queue_moved_.notify_all();
+  }
+  lock.unlock();
+  if (mine.failure) std::rethrow_exception(std::exchange(mine.failure, nullptr));
+}
+
+// Each waiter gets its own failure; one of the whole transaction goes to all that had none.
+void Database::commit_group(const std::vector<Waiter*>& group) {
+  std::string failed;
+  ErrorCode code = ErrorCode::kIo;
+  try {
+    check_same_file();
+    begin_write(*writer_);
+    run_jobs(*writer_, group);
+    check_same_file();
+    if (writer_->in_transaction()) {
+      retry_while_busy(options_.busy_timeout, [&] { writer_->query("COMMIT").run(); });
+    }
+    return;
+  } catch (const Error& error) {
+    failed = error.what();
+    code = error.code();
+  } catch (const std::exception& error) {
+    failed = error.what();
+    code = ErrorCode::kInternal;
+  } catch (...) {
+    failed = "database '" + path().string() + "': given up with another thread's transaction";
+    code = ErrorCode::kInternal;
+  }
+  try {
+    roll_back(*writer_);
+  } catch (const Error& error) {
+    failed += "; then: " + std::string(error.what());
+  }
+  // An exception object of its own for each, as they are read on different threads.
+  for (Waiter* waiter : group) {
+    if (!waiter->failure) waiter->failure = std::make_exception_ptr(Error(code, failed));
+  }
+}
+
+void Database::begin_write(Connection& connection) const {
+  retry_while_busy(options_.busy_timeout, [&] { connection.query("BEGIN IMMEDIATE").run(); });
+}
+
+void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& group) {
+  for (Waiter* waiter : group) {
+    try {
+      connection.query("SAVEPOINT job").run();
+      (*waiter->job)(connection);
+      connection.query("RELEASE job").run();
+    } catch (...) {
+      waiter->failure = std::current_exception();
+      // When SQLite has given up the whole transaction, the others' work is gone too.
+      if (!connection.in_transaction()) std::rethrow_exception(waiter->failure);
+      connection.query("ROLLBACK TO job").run();
+      connection.query("RELEASE job").run();
+    }
+  }
+}
+
+void Database::run_read(const Job& job) const {
+  check_same_file();
+  auto reader = take_reader();
+  const auto give_back = [this](Connection* connection) {
+    give_reader(std::unique_ptr<Connection>(connection));
+  };
+  const std::unique_ptr<Connection, decltype(give_back)> lease(reader.release(), give_back);
+  retry_while_busy(options_.busy_timeout, [&] {
+    try {
+      lease->query("BEGIN").run();
+      job(*lease);
+      lease->query("COMMIT").run();
+    } catch (...) {
+      roll_back(*lease);
+      throw;
+    }
+  });
+}
+
+std::unique_ptr<Connection> Database::take_reader() const {
+  std::unique_lock lock(readers_mutex_);
+  reader_given_.wait(lock, [&] { return !readers_.empty() || readers_out_ < options_.max_readers; });
+  ++readers_out_;
+  if (!readers_.empty()) {
+    auto reader = std::move(readers_.back());
+    readers_.pop_back();
+    return reader;
+  }
+  lock.unlock();
+  try {
+    ConnectionOptions options = options_;
+    options.mode = OpenMode::kReadOnly;
+    std::unique_ptr<Connection> reader;
+    retry_while_busy(options_.busy_timeout, [&] { reader = std::make_unique<Connection>(options); });
+    return reader;
+  } catch (...) {
+    lock.lock();
+    --readers_out_;
+    lock.unlock();
+    reader_given_.notify_one();
+    throw;
+  }
+}
+
+void Database::give_reader(std::unique_ptr<Connection> reader) const {
+  {
+    const std::lock_guard lock(readers_mutex_);
+    --readers_out_;
+    readers_.push_back(std::move(reader));
+  }
+  reader_given_.notify_one();
+}
+
+}  // namespace ivory::storage

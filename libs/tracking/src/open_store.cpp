@@ -1,0 +1,97 @@
+#include <ivory/tracking/open_store.h>
+
+#include <array>
+#include <optional>
+#include <system_error>
+
+#include <ivory/base/error.h>
+
+#include "sql_tracking_store.h"
+
+namespace ivory::tracking {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSqliteForm = "expected sqlite:///relative.db or sqlite:////absolute.db";
+
+fs::path working_directory(const StoreOptions& options) {
+  const fs::path folder = options.working_directory.empty() ? fs::current_path() : options.working_directory;
+  return fs::absolute(folder).lexically_normal();
+}
+
+// The path in sqlite:///PATH. Nothing in it is percent-decoded, as in MLflow's URIs.
+fs::path sqlite_path(std::string_view uri, const StoreOptions& options) {
+  constexpr std::string_view kStart = "sqlite:///";
+  const std::string name(uri.substr(0, kStart.size()) == kStart ? uri.substr(kStart.size())
+                                                                : std::string_view{});
+  if (name.empty() || name == ":memory:" || name.find('\0') != std::string::npos) {
+    throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) +
+                                                 "' names no database file; " + std::string(kSqliteForm));
+  }
+  if (name.find('?') != std::string::npos) {
+    throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) +
+                                                 "': options after '?' are not supported; " +
+                                                 std::string(kSqliteForm));
+  }
+  return (working_directory(options) / name).lexically_normal();
+}
+
+bool sqlite_exists(std::string_view uri, const StoreOptions& options) {
+  std::error_code missing;
+  const auto size = fs::file_size(sqlite_path(uri, options), missing);
+  return !missing && size > 0;
+}
+
+std::shared_ptr<TrackingStore> open_sqlite(std::string_view uri, const StoreOptions& options) {
+  const bool read_only = options.access == Access::kReadOnly;
+  storage::DatabaseOptions database;
+  database.path = sqlite_path(uri, options);
+  database.mode = read_only ? storage::OpenMode::kReadOnly : storage::OpenMode::kCreate;
+  database.durability = options.durability;
+  if (read_only && !fs::exists(database.path)) {
+    throw Error(ErrorCode::kNotFound, "tracking database '" + database.path.string() + "' does not exist");
+  }
+  const fs::path folder = working_directory(options);
+  return std::make_shared<SqlTrackingStore>(database, folder, (folder / "mlruns").string());
+}
+
+struct Scheme {
+  std::string_view name;
+  std::shared_ptr<TrackingStore> (*open)(std::string_view uri, const StoreOptions& options);
+  bool (*exists)(std::string_view uri, const StoreOptions& options);
+};
+
+// A further kind of store is one more line here.
+constexpr std::array kSchemes{
+    Scheme{"sqlite", open_sqlite, sqlite_exists},
+};
+
+const Scheme& get_scheme(std::string_view uri) {
+  const std::string_view name = uri.substr(0, uri.find(':'));
+  for (const Scheme& scheme : kSchemes) {
+    if (uri.size() > name.size() && scheme.name == name) return scheme;
+  }
+  const auto known = store_schemes();
+  throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) + "': unknown scheme" +
+                                               did_you_mean(name, known) + " (supported: " + join(known) +
+                                               ")");
+}
+
+}  // namespace
+
+std::shared_ptr<TrackingStore> open_store(std::string_view uri, const StoreOptions& options) {
+  return get_scheme(uri).open(uri, options);
+}
+
+bool store_exists(std::string_view uri, const StoreOptions& options) {
+  return get_scheme(uri).exists(uri, options);
+}
+
+std::vector<std::string> store_schemes() {
+  std::vector<std::string> names;
+  for (const Scheme& scheme : kSchemes) names.emplace_back(scheme.name);
+  return names;
+}
+
+}  // namespace ivory::tracking

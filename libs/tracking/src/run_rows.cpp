@@ -1,0 +1,224 @@
+#include "run_rows.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <span>
+#include <unordered_map>
+
+#include <ivory/base/error.h>
+
+namespace ivory::tracking {
+namespace {
+
+using storage::Connection;
+using storage::Query;
+
+// Runs whose metrics, params and tags are fetched by one query each.
+constexpr std::size_t kBlock = 256;
+
+using RunsById = std::unordered_map<std::string_view, RunRecord*>;
+
+LifecycleStage parse_stage(std::string_view text) {
+  return text == to_text(LifecycleStage::kDeleted) ? LifecycleStage::kDeleted : LifecycleStage::kActive;
+}
+
+RunStatus parse_status(std::string_view text, std::string_view run_id) {
+  const auto status = find_run_status(text);
+  if (!status) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "run " + std::string(run_id) + " has the unknown status '" + std::string(text) + "'");
+  }
+  return *status;
+}
+
+double read_value(const Query& row, int value, int is_nan) {
+  return row.integer(is_nan) != 0 ? std::numeric_limits<double>::quiet_NaN() : row.real(value);
+}
+
+RunRecord read_run(const Query& row) {
+  RunRecord run;
+  run.run_id = row.text(0);
+  run.experiment_id = row.text(1);
+  run.name = row.text(2);
+  run.status = parse_status(row.text(3), run.run_id);
+  run.start_time = row.find_integer(4);
+  run.end_time = row.find_integer(5);
+  run.artifact_uri = row.text(6);
+  run.user_id = row.text(7);
+  run.lifecycle_stage = parse_stage(row.text(8));
+  return run;
+}
+
+std::string placeholders(std::size_t count) {
+  std::string text = "?";
+  for (std::size_t i = 1; i < count; ++i) text += ",?";
+  return text;
+}
+
+// Runs `select`, which ends in "IN (", for a block of runs. The list is filled up to a power of two with its
+// last id, so that few different statements are prepared.
+template <class F>
+void for_each_row(Connection& connection, std::string_view select, std::span<RunRecord> runs, const F& read) {
+  RunsById by_id;
+  for (RunRecord& run : runs) by_id.emplace(run.run_id, &run);
+  const std::size_t width = std::bit_ceil(runs.size());
+  auto query = connection.query(std::string(select) + placeholders(width) + ")");
+  for (std::size_t i = 0; i < width; ++i) query.add(runs[std::min(i, runs.size() - 1)].run_id);
+  while (query.next()) read(*by_id.at(query.text(0)), query);
+}
+
+template <class Entry>
+void sort_by_key(std::vector<Entry>& entries) {
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
+}
+
+void load_block(Connection& connection, std::span<RunRecord> runs, const RunQuery& query) {
+  if (query.with_metrics) {
+    for_each_row(
+        connection,
+        "SELECT run_uuid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run_uuid IN (", runs,
+        [](RunRecord& run, const Query& row) {
+          run.metrics.push_back(
+              {std::string(row.text(1)), read_value(row, 2, 3), row.integer(4), row.integer(5)});
+        });
+  }
+  if (query.with_params) {
+    for_each_row(connection, "SELECT run_uuid, key, value FROM params WHERE run_uuid IN (", runs,
+                 [](RunRecord& run, const Query& row) {
+                   run.params.push_back({std::string(row.text(1)), std::string(row.text(2))});
+                 });
+  }
+  if (query.with_tags) {
+    for_each_row(connection, "SELECT run_uuid, key, value FROM tags WHERE run_uuid IN (", runs,
+                 [](RunRecord& run, const Query& row) {
+                   run.tags.push_back({std::string(row.text(1)), std::string(row.text(2))});
+                 });
+  }
+  for (RunRecord& run : runs) {
+    sort_by_key(run.metrics);
+    sort_by_key(run.params);
+    sort_by_key(run.tags);
+  }
+}
+
+void select_experiments(RunSelection& selection, const std::vector<std::string>& ids) {
+  if (ids.empty()) return;
+  std::string list;
+  for (const std::string& id : ids) {
+    // An id that is no number belongs to no experiment; only numbers go into the text.
+    const bool is_number =
+        !id.empty() && id.size() < 19 && id.find_first_not_of("0123456789") == std::string::npos;
+    if (is_number) list += (list.empty() ? "" : ",") + id;
+  }
+  selection.add("r.experiment_id IN (" + list + ")");
+}
+
+// What begins with a prefix lies between it and the text after all that begin with it.
+void select_id_prefix(RunSelection& selection, const std::string& prefix) {
+  if (prefix.empty()) return;
+  std::string after = prefix;
+  while (!after.empty() && static_cast<unsigned char>(after.back()) == 0xFF) after.pop_back();
+  selection.add("r.run_uuid >= ?", prefix);
+  if (after.empty()) return;
+  after.back() = static_cast<char>(static_cast<unsigned char>(after.back()) + 1);
+  selection.add("r.run_uuid < ?", after);
+}
+
+constexpr std::string_view kHasParent =
+    "EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = 'mlflow.parentRunId'";
+
+}  // namespace
+
+std::string_view lifecycle_condition(ViewType view) {
+  switch (view) {
+    case ViewType::kActiveOnly:
+      return "lifecycle_stage = 'active'";
+    case ViewType::kDeletedOnly:
+      return "lifecycle_stage = 'deleted'";
+    case ViewType::kAll:
+      break;
+  }
+  return "1 = 1";
+}
+
+RunSelection select_runs(const RunQuery& query) {
+  RunSelection selection;
+  select_experiments(selection, query.experiment_ids);
+  if (query.view != ViewType::kAll) selection.add("r." + std::string(lifecycle_condition(query.view)));
+  if (!query.name.empty()) selection.add("r.name = ?", query.name);
+  select_id_prefix(selection, query.id_prefix);
+  if (query.status) selection.add("r.status = ?", to_text(*query.status));
+  if (!query.parent_run_id.empty())
+    selection.add(std::string(kHasParent) + " AND t.value = ?)", query.parent_run_id);
+  if (query.nesting == Nesting::kNested) selection.add(std::string(kHasParent) + ")");
+  if (query.nesting == Nesting::kTopLevel) selection.add("NOT " + std::string(kHasParent) + ")");
+  return selection;
+}
+
+std::vector<RunRecord> load_runs(Connection& connection, const RunSelection& selection,
+                                 const RunQuery& query) {
+  std::string sql =
+      "SELECT r.run_uuid, r.experiment_id, r.name, r.status, r.start_time, r.end_time, r.artifact_uri, "
+      "r.user_id, "
+      "r.lifecycle_stage FROM runs r" +
+      selection.where() + " ORDER BY r.start_time IS NULL, r.start_time DESC, r.run_uuid";
+  if (query.limit) sql += " LIMIT ?";
+  auto rows = connection.query(sql);
+  for (const auto& value : selection.values()) std::visit([&](const auto& bound) { rows.add(bound); }, value);
+  if (query.limit) rows.add(static_cast<std::int64_t>(*query.limit));
+
+  std::vector<RunRecord> runs;
+  while (rows.next()) runs.push_back(read_run(rows));
+  for (std::size_t begin = 0; begin < runs.size(); begin += kBlock) {
+    load_block(connection, std::span(runs).subspan(begin, std::min(kBlock, runs.size() - begin)), query);
+  }
+  return runs;
+}
+
+std::vector<ExperimentRecord> load_experiments(Connection& connection, std::string_view condition,
+                                               std::optional<std::int64_t> value) {
+  const std::string where = " WHERE " + std::string(condition);
+  auto rows = connection.query(
+      "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time "
+      "FROM experiments" +
+      where);
+  if (value) rows.add(*value);
+  std::vector<ExperimentRecord> experiments;
+  std::unordered_map<std::int64_t, std::size_t> index;
+  while (rows.next()) {
+    index.emplace(rows.integer(0), experiments.size());
+    experiments.push_back({std::string(rows.text(0)),
+                           std::string(rows.text(1)),
+                           std::string(rows.text(2)),
+                           parse_stage(rows.text(3)),
+                           rows.find_integer(4),
+                           rows.find_integer(5),
+                           {}});
+  }
+  auto tags = connection.query(
+      "SELECT experiment_id, key, value FROM experiment_tags "
+      "WHERE experiment_id IN (SELECT experiment_id FROM experiments" +
+      where + ")");
+  if (value) tags.add(*value);
+  while (tags.next()) {
+    auto& experiment = experiments[index.at(tags.integer(0))];
+    experiment.tags.push_back({std::string(tags.text(1)), std::string(tags.text(2))});
+  }
+  for (ExperimentRecord& experiment : experiments) sort_by_key(experiment.tags);
+  return experiments;
+}
+
+std::vector<Metric> load_history(Connection& connection, std::string_view run_id, std::string_view key) {
+  auto rows = connection.query(
+      "SELECT value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ? AND key = ? "
+      "ORDER BY timestamp, step, value");
+  rows.bind(run_id, key);
+  std::vector<Metric> points;
+  while (rows.next()) {
+    points.push_back({std::string(key), read_value(rows, 0, 1), rows.integer(2), rows.integer(3)});
+  }
+  return points;
+}
+
+}  // namespace ivory::tracking

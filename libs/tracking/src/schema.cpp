@@ -1,0 +1,94 @@
+#include "schema.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace ivory::tracking {
+namespace {
+
+struct UsedTable {
+  std::string_view name;
+  std::vector<std::string_view> columns;
+};
+
+const std::vector<UsedTable>& used_tables() {
+  static const std::vector<UsedTable> kTables{
+      {"experiments",
+       {"experiment_id", "name", "artifact_location", "lifecycle_stage", "creation_time",
+        "last_update_time"}},
+      {"experiment_tags", {"key", "value", "experiment_id"}},
+      {"runs",
+       {"run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status",
+        "start_time", "end_time", "source_version", "lifecycle_stage", "artifact_uri", "experiment_id",
+        "deleted_time"}},
+      {"metrics", {"key", "value", "timestamp", "run_uuid", "step", "is_nan"}},
+      {"latest_metrics", {"key", "value", "timestamp", "step", "is_nan", "run_uuid"}},
+      {"params", {"key", "value", "run_uuid"}},
+      {"tags", {"key", "value", "run_uuid"}},
+  };
+  return kTables;
+}
+
+std::vector<std::string> columns_of(storage::Connection& connection, std::string_view table) {
+  auto query = connection.query("SELECT name FROM pragma_table_info(?)");
+  query.bind(table);
+  std::vector<std::string> columns;
+  while (query.next()) columns.emplace_back(query.text(0));
+  return columns;
+}
+
+constexpr std::string_view kRunsIndex = "ivory_runs_experiment_id_name";
+
+}  // namespace
+
+bool is_empty_database(storage::Connection& connection) {
+  auto query = connection.query("SELECT 1 FROM sqlite_master LIMIT 1");
+  return !query.next();
+}
+
+void create_schema(storage::Connection& connection, const std::string& default_artifact_location,
+                   TimeMs now) {
+  connection.execute(mlflow_schema());
+  create_own_indexes(connection);
+  connection.query("INSERT INTO alembic_version (version_num) VALUES (?)").bind(kSchemaHead).run();
+  connection.query("INSERT INTO workspaces (name, description) VALUES (?, ?)")
+      .bind("default", "Default workspace for legacy resources")
+      .run();
+  connection
+      .query(
+          "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, "
+          "last_update_time) VALUES (0, 'Default', ?, 'active', ?, ?)")
+      .bind(default_artifact_location, now, now)
+      .run();
+}
+
+std::vector<std::string> missing_from_schema(storage::Connection& connection) {
+  std::vector<std::string> missing;
+  for (const UsedTable& table : used_tables()) {
+    const std::vector<std::string> present = columns_of(connection, table.name);
+    if (present.empty()) {
+      missing.push_back("table " + std::string(table.name));
+      continue;
+    }
+    for (const std::string_view column : table.columns) {
+      if (std::find(present.begin(), present.end(), column) != present.end()) continue;
+      missing.push_back("column " + std::string(table.name) + "." + std::string(column));
+    }
+  }
+  return missing;
+}
+
+bool has_own_indexes(storage::Connection& connection) {
+  auto query = connection.query("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?");
+  query.bind(kRunsIndex);
+  return query.next();
+}
+
+// MLflow has no index on the runs of an experiment; run names are looked up and counted with this one too.
+void create_own_indexes(storage::Connection& connection) {
+  connection.execute("CREATE INDEX IF NOT EXISTS " + std::string(kRunsIndex) +
+                     " ON runs (experiment_id, name)");
+}
+
+}  // namespace ivory::tracking

@@ -1,0 +1,490 @@
+#include "sql_tracking_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include <ivory/base/error.h>
+
+#include "run_identifiers.h"
+#include "run_rows.h"
+#include "schema.h"
+#include "validation.h"
+
+namespace ivory::tracking {
+namespace {
+
+using storage::Connection;
+
+constexpr std::string_view kUnknownUser = "unknown";
+
+std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
+
+[[noreturn]] void fail_no_experiment(std::string_view id) {
+  throw Error(ErrorCode::kNotFound, "No experiment with id=" + std::string(id) + " exists");
+}
+
+[[noreturn]] void fail_no_run(std::string_view id) {
+  throw Error(ErrorCode::kNotFound, "Run with id=" + std::string(id) + " not found");
+}
+
+// SQL experiments have integers for ids; what is none cannot exist.
+std::optional<std::int64_t> parse_experiment_id(std::string_view id) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
+  return number;
+}
+
+std::int64_t experiment_number(std::string_view id) {
+  const auto number = parse_experiment_id(id);
+  if (!number) fail_no_experiment(id);
+  return *number;
+}
+
+void check_active(std::string_view what, std::string_view id, std::string_view lifecycle_stage) {
+  if (lifecycle_stage == to_text(LifecycleStage::kActive)) return;
+  throw Error(ErrorCode::kConflict, "The " + std::string(what) + " " + std::string(id) +
+                                        " must be in the 'active' state. Current state is " +
+                                        std::string(lifecycle_stage) + ".");
+}
+
+void check_run_is_active(Connection& connection, std::string_view run_id) {
+  auto query = connection.query("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?");
+  query.bind(run_id);
+  if (!query.next()) fail_no_run(run_id);
+  check_active("run", run_id, query.text(0));
+}
+
+// The artifact location of an experiment that may have new runs.
+std::string active_experiment_location(Connection& connection, std::string_view id) {
+  auto query =
+      connection.query("SELECT artifact_location, lifecycle_stage FROM experiments WHERE experiment_id = ?");
+  query.bind(experiment_number(id));
+  if (!query.next()) fail_no_experiment(id);
+  check_active("experiment", id, query.text(1));
+  return std::string(query.text(0));
+}
+
+std::string append_to_location(std::string location, std::string_view tail) {
+  while (location.size() > 1 && location.back() == '/') location.pop_back();
+  return location + "/" + std::string(tail);
+}
+
+// A metric as its columns value and is_nan: what MLflow does to numbers that SQL does not keep.
+struct StoredValue {
+  double value;
+  bool is_nan;
+};
+StoredValue to_stored(double value) {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  if (std::isnan(value)) return {0.0, true};
+  if (std::isinf(value)) return {value > 0 ? kLargest : -kLargest, false};
+  return {value, false};
+}
+
+void upsert_tag(Connection& connection, std::string_view run_id, const KeyValue& tag) {
+  connection
+      .query(
+          "INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?) "
+          "ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value")
+      .bind(tag.key, tag.value, run_id)
+      .run();
+}
+
+void set_run_name_column(Connection& connection, std::string_view run_id, std::string_view name) {
+  connection.query("UPDATE runs SET name = ? WHERE run_uuid = ?").bind(name, run_id).run();
+}
+
+void insert_tags(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& tags) {
+  for (const KeyValue& tag : tags) {
+    upsert_tag(connection, run_id, tag);
+    if (tag.key == kRunNameTag) set_run_name_column(connection, run_id, tag.value);
+  }
+}
+
+void insert_params(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& params) {
+  if (params.empty()) return;
+  auto insert =
+      connection.query("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+  for (const KeyValue& param : params) {
+    insert.bind(param.key, param.value, run_id).run();
+    if (connection.changed_rows() == 1) continue;
+    auto logged = connection.query("SELECT value FROM params WHERE key = ? AND run_uuid = ?");
+    logged.bind(param.key, run_id);
+    if (logged.next() && logged.text(0) != param.value) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "Changing param values is not allowed. Param with key=" + in_quotes(param.key) +
+                      " was already logged with value=" + in_quotes(logged.text(0)) + " for run ID=" +
+                      in_quotes(run_id) + ". Attempted logging new value " + in_quotes(param.value) + ".");
+    }
+  }
+}
+
+// Of each key the point that MLflow takes for the latest: largest (step, timestamp, stored value).
+std::map<std::string_view, const Metric*> latest_of(const std::vector<Metric>& metrics) {
+  const auto rank = [](const Metric& m) {
+    return std::make_tuple(m.step, m.timestamp_ms, to_stored(m.value).value);
+  };
+  std::map<std::string_view, const Metric*> latest;
+  for (const Metric& metric : metrics) {
+    const auto [entry, is_new] = latest.try_emplace(metric.key, &metric);
+    if (!is_new && rank(*entry->second) < rank(metric)) entry->second = &metric;
+  }
+  return latest;
+}
+
+void insert_metrics(Connection& connection, std::string_view run_id, const std::vector<Metric>& metrics) {
+  if (metrics.empty()) return;
+  auto insert = connection.query(
+      "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT DO NOTHING");
+  for (const Metric& metric : metrics) {
+    const StoredValue stored = to_stored(metric.value);
+    insert.bind(metric.key, stored.value, metric.timestamp_ms, run_id, metric.step, stored.is_nan).run();
+  }
+  auto upsert = connection.query(
+      "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, "
+      "step = excluded.step, is_nan = excluded.is_nan "
+      "WHERE (excluded.step, excluded.timestamp, excluded.value) > "
+      "(latest_metrics.step, latest_metrics.timestamp, latest_metrics.value)");
+  for (const auto& [key, metric] : latest_of(metrics)) {
+    const StoredValue stored = to_stored(metric->value);
+    upsert.bind(key, stored.value, metric->timestamp_ms, metric->step, stored.is_nan, run_id).run();
+  }
+}
+
+const std::string* find_value(const std::vector<KeyValue>& entries, std::string_view key) {
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const KeyValue& e) { return e.key == key; });
+  return found == entries.end() ? nullptr : &found->value;
+}
+
+// The name that `create` asks for in its name or its tags; empty: the store chooses.
+std::string asked_name(const CreateRun& create) {
+  const std::string* const tag = find_value(create.tags, kRunNameTag);
+  if (tag == nullptr) return create.name;
+  if (!create.name.empty() && create.name != *tag) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "both a run name and the tag mlflow.runName are given, and they differ: " +
+                    in_quotes(create.name) + " and " + in_quotes(*tag));
+  }
+  return *tag;
+}
+
+std::string user_of(const CreateRun& create) {
+  if (!create.user_id.empty()) return create.user_id;
+  const std::string* const tag = find_value(create.tags, kUserTag);
+  return tag != nullptr && !tag->empty() ? *tag : std::string(kUnknownUser);
+}
+
+void check_create(const CreateRun& create) {
+  check_text(create.name, "the run's name");
+  check_text(create.name_prefix, "the prefix of the run's name");
+  check_text(create.user_id, "the run's user");
+  for (const KeyValue& tag : create.tags) {
+    check_text(tag.key, "the name of a tag");
+    check_text(tag.value, "a tag's value");
+  }
+}
+
+// Replaces earlier tags of the same key, as the table does, and puts them in order of keys.
+std::vector<KeyValue> ordered_tags(const std::vector<KeyValue>& tags) {
+  std::map<std::string, std::string> by_key;
+  for (const KeyValue& tag : tags) by_key[tag.key] = tag.value;
+  std::vector<KeyValue> ordered;
+  for (auto& [key, value] : by_key) ordered.push_back({key, value});
+  return ordered;
+}
+
+void insert_run(Connection& connection, const RunRecord& run) {
+  connection
+      .query(
+          "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, "
+          "start_time, "
+          "source_version, lifecycle_stage, artifact_uri, experiment_id) "
+          "VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)")
+      .bind(run.run_id, run.name, run.user_id, run.start_time, run.artifact_uri,
+            experiment_number(run.experiment_id))
+      .run();
+  for (const KeyValue& tag : run.tags) upsert_tag(connection, run.run_id, tag);
+}
+
+void set_lifecycle(Connection& connection, std::string_view run_id, LifecycleStage stage,
+                   std::optional<TimeMs> deleted_time) {
+  connection.query("UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE run_uuid = ?")
+      .bind(to_text(stage), deleted_time, run_id)
+      .run();
+  if (connection.changed_rows() == 0) fail_no_run(run_id);
+}
+
+std::optional<std::int64_t> experiment_id_by_name(Connection& connection, std::string_view name,
+                                                  bool* deleted = nullptr) {
+  auto query = connection.query("SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?");
+  query.bind(name);
+  if (!query.next()) return std::nullopt;
+  if (deleted != nullptr) *deleted = query.text(1) != to_text(LifecycleStage::kActive);
+  return query.integer(0);
+}
+
+ExperimentRecord loaded_experiment(Connection& connection, std::int64_t id) {
+  auto found = load_experiments(connection, "experiment_id = ?", id);
+  if (found.empty()) fail_no_experiment(std::to_string(id));
+  return std::move(found.front());
+}
+
+}  // namespace
+
+SqlTrackingStore::SqlTrackingStore(storage::DatabaseOptions options, std::filesystem::path working_directory,
+                                   std::string artifact_root)
+    : working_directory_(std::move(working_directory)),
+      artifact_root_(std::move(artifact_root)),
+      database_(std::move(options)) {
+  prepare_database();
+}
+
+// Nothing is written, not even the journal mode, before the schema has been found good.
+void SqlTrackingStore::prepare_database() {
+  if (database_.read(is_empty_database)) {
+    if (database_.is_read_only()) {
+      throw Error(ErrorCode::kNotFound, "database " + in_quotes(database_.path().string()) + " is empty");
+    }
+    database_.switch_to_wal();
+    database_.write([&](Connection& connection) {
+      if (!is_empty_database(connection)) return;  // another process was first
+      create_schema(connection, append_to_location(artifact_root_, kDefaultExperimentId), now_ms());
+    });
+  }
+  const auto missing = database_.read(missing_from_schema);
+  if (!missing.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "database " + in_quotes(database_.path().string()) +
+                    " is not a tracking database that can serve: it has no " + join(missing) +
+                    "; expected the tables of MLflow 2.17 or newer (an older one: `mlflow db upgrade`)");
+  }
+  own_indexes_made_ = database_.read(has_own_indexes);
+  if (!database_.is_read_only()) database_.switch_to_wal();
+}
+
+// A database that MLflow made gets our index with the first run that we write.
+void SqlTrackingStore::ensure_own_indexes() {
+  if (own_indexes_made_) return;
+  database_.write(create_own_indexes);
+  own_indexes_made_ = true;
+}
+
+std::string SqlTrackingStore::insert_experiment(Connection& connection, std::string_view name,
+                                                const std::string& artifact_location) {
+  const TimeMs now = now_ms();
+  connection
+      .query(
+          "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, "
+          "last_update_time) "
+          "VALUES (?, ?, 'active', ?, ?)")
+      .bind(name, artifact_location, now, now)
+      .run();
+  const std::int64_t id = connection.last_insert_id();
+  if (artifact_location.empty()) {
+    connection.query("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?")
+        .bind(append_to_location(artifact_root_, std::to_string(id)), id)
+        .run();
+  }
+  return std::to_string(id);
+}
+
+std::string SqlTrackingStore::create_experiment(std::string_view name, std::string_view artifact_location) {
+  check_experiment_name(name);
+  check_text(artifact_location, "the artifact location");
+  std::string location(artifact_location);
+  if (!location.empty() && location.find(':') == std::string::npos) {
+    location = (working_directory_ / location).lexically_normal().string();
+  }
+  return database_.write([&](Connection& connection) {
+    if (experiment_id_by_name(connection, name)) {
+      throw Error(ErrorCode::kConflict, "experiment " + in_quotes(name) + " exists already");
+    }
+    return insert_experiment(connection, name, location);
+  });
+}
+
+std::optional<ExperimentRecord> SqlTrackingStore::find_experiment(std::string_view name) const {
+  return database_.read([&](Connection& connection) -> std::optional<ExperimentRecord> {
+    const auto id = experiment_id_by_name(connection, name);
+    if (!id) return std::nullopt;
+    return loaded_experiment(connection, *id);
+  });
+}
+
+ExperimentRecord SqlTrackingStore::get_experiment(std::string_view experiment_id) const {
+  const std::int64_t id = experiment_number(experiment_id);
+  return database_.read([&](Connection& connection) { return loaded_experiment(connection, id); });
+}
+
+ExperimentRecord SqlTrackingStore::find_or_create_experiment(std::string_view name) {
+  check_experiment_name(name);
+  auto found = find_experiment(name);
+  if (!found) {
+    const std::string id = database_.write([&](Connection& connection) {
+      // Another process may have made it meanwhile.
+      const auto present = experiment_id_by_name(connection, name);
+      return present ? std::to_string(*present) : insert_experiment(connection, name, {});
+    });
+    found = get_experiment(id);
+  }
+  if (found->lifecycle_stage == LifecycleStage::kDeleted) {
+    throw Error(ErrorCode::kConflict,
+                "experiment " + in_quotes(name) + " is deleted; restore it or use another name");
+  }
+  return *std::move(found);
+}
+
+std::vector<ExperimentRecord> SqlTrackingStore::list_experiments(ViewType view) const {
+  return database_.read([&](Connection& connection) {
+    auto listed = load_experiments(connection, lifecycle_condition(view));
+    std::sort(listed.begin(), listed.end(), [](const ExperimentRecord& a, const ExperimentRecord& b) {
+      if (a.creation_time != b.creation_time) return a.creation_time > b.creation_time;
+      return parse_experiment_id(a.id) < parse_experiment_id(b.id);
+    });
+    return listed;
+  });
+}
+
+void SqlTrackingStore::set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) {
+  check_experiment_tag(tag);
+  database_.write([&](Connection& connection) {
+    active_experiment_location(connection, experiment_id);
+    connection
+        .query(
+            "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?) "
+            "ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value")
+        .bind(tag.key, tag.value, experiment_number(experiment_id))
+        .run();
+  });
+}
+
+// The largest number ever seen, plus one. The first run of a process reads all names of the kind; later ones
+// read only the rows that have come since, so that the cost does not grow with the experiment.
+std::string SqlTrackingStore::next_numbered_name(Connection& connection, std::int64_t experiment_id,
+                                                 const std::string& prefix) {
+  const auto [entry, is_first] = numbers_seen_.try_emplace({experiment_id, prefix});
+  NumbersSeen& seen = entry->second;
+  const auto see = [&](storage::Query& names) {
+    while (names.next()) {
+      seen.largest = std::max(seen.largest, number_of_name(names.text(0), prefix).value_or(-1));
+    }
+  };
+  if (is_first) {
+    // '$' follows '#'.
+    auto names = connection.query("SELECT name FROM runs WHERE experiment_id = ? AND name >= ? AND name < ?");
+    see(names.bind(experiment_id, prefix + "#", prefix + "$"));
+  } else {
+    auto names = connection.query("SELECT name FROM runs WHERE rowid > ? AND +experiment_id = ?");
+    see(names.bind(seen.last_row, experiment_id));
+  }
+  auto last = connection.query("SELECT max(rowid) FROM runs");
+  seen.last_row = last.next() ? last.integer(0) : 0;
+
+  auto taken = connection.query("SELECT 1 FROM runs WHERE experiment_id = ? AND name = ?");
+  for (;;) {
+    std::string name = prefix + "#" + std::to_string(++seen.largest);
+    // An older run may have been renamed to it.
+    if (!taken.bind(experiment_id, name).next()) return name;
+  }
+}
+
+RunRecord SqlTrackingStore::create_run(const CreateRun& create) {
+  check_create(create);
+  ensure_own_indexes();
+  RunRecord run;
+  run.run_id = make_run_id();
+  run.experiment_id = std::to_string(experiment_number(create.experiment_id));
+  run.start_time = create.start_time_ms ? *create.start_time_ms : now_ms();
+  run.user_id = user_of(create);
+  run.name = asked_name(create);
+  if (run.name.empty() && create.name_prefix.empty()) run.name = make_run_name();
+  return database_.write([&](Connection& connection) {
+    const std::string location = active_experiment_location(connection, run.experiment_id);
+    run.artifact_uri = append_to_location(location, run.run_id + "/artifacts");
+    if (run.name.empty()) {
+      run.name = next_numbered_name(connection, experiment_number(run.experiment_id), create.name_prefix);
+    }
+    run.tags = create.tags;
+    run.tags.push_back({std::string(kRunNameTag), run.name});
+    run.tags = ordered_tags(run.tags);
+    insert_run(connection, run);
+    return run;
+  });
+}
+
+std::optional<RunRecord> SqlTrackingStore::find_run(std::string_view run_id) const {
+  return database_.read([&](Connection& connection) -> std::optional<RunRecord> {
+    RunSelection selection;
+    selection.add("r.run_uuid = ?", run_id);
+    auto found = load_runs(connection, selection, {});
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+  });
+}
+
+std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const {
+  const RunSelection selection = select_runs(query);
+  return database_.read([&](Connection& connection) { return load_runs(connection, selection, query); });
+}
+
+void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& update) {
+  const std::string name = update.name.value_or("");
+  check_text(name, "the run's name");
+  std::optional<std::string_view> status;
+  if (update.status) status = to_text(*update.status);
+  database_.write([&](Connection& connection) {
+    check_run_is_active(connection, run_id);
+    connection
+        .query(
+            "UPDATE runs SET status = coalesce(?, status), end_time = coalesce(?, end_time) WHERE run_uuid = "
+            "?")
+        .bind(status, update.end_time_ms, run_id)
+        .run();
+    if (!name.empty()) insert_tags(connection, run_id, {{std::string(kRunNameTag), name}});
+  });
+}
+
+void SqlTrackingStore::delete_run(std::string_view run_id) {
+  database_.write(
+      [&](Connection& connection) { set_lifecycle(connection, run_id, LifecycleStage::kDeleted, now_ms()); });
+}
+
+void SqlTrackingStore::restore_run(std::string_view run_id) {
+  database_.write([&](Connection& connection) {
+    set_lifecycle(connection, run_id, LifecycleStage::kActive, std::nullopt);
+  });
+}
+
+void SqlTrackingStore::log_batch(std::string_view run_id, const Batch& batch) {
+  const Batch good = checked(batch);
+  database_.write([&](Connection& connection) {
+    check_run_is_active(connection, run_id);
+    insert_params(connection, run_id, good.params);
+    insert_metrics(connection, run_id, good.metrics);
+    insert_tags(connection, run_id, good.tags);
+  });
+}
+
+void SqlTrackingStore::delete_tag(std::string_view run_id, std::string_view key) {
+  database_.write([&](Connection& connection) {
+    check_run_is_active(connection, run_id);
+    connection.query("DELETE FROM tags WHERE key = ? AND run_uuid = ?").bind(key, run_id).run();
+    if (connection.changed_rows() == 0) {
+      throw Error(ErrorCode::kNotFound,
+                  "No tag with name: " + std::string(key) + " in run with id " + std::string(run_id));
+    }
+  });
+}
+
+std::vector<Metric> SqlTrackingStore::metric_history(std::string_view run_id, std::string_view key) const {
+  return database_.read([&](Connection& connection) { return load_history(connection, run_id, key); });
+}
+
+}  // namespace ivory::tracking

@@ -1,0 +1,62 @@
+// A TrackingStore in MLflow's tables of an SQL database.
+#pragma once
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+
+#include <ivory/storage/database.h>
+#include <ivory/tracking/open_store.h>
+#include <ivory/tracking/tracking_store.h>
+
+namespace ivory::tracking {
+
+class SqlTrackingStore final : public TrackingStore {
+ public:
+  // Makes the tables in an empty database. `artifact_root` is an absolute path or a URI.
+  // Errors: as open_store().
+  SqlTrackingStore(storage::DatabaseOptions options, std::filesystem::path working_directory,
+                   std::string artifact_root);
+
+  std::string create_experiment(std::string_view name, std::string_view artifact_location) override;
+  std::optional<ExperimentRecord> find_experiment(std::string_view name) const override;
+  ExperimentRecord get_experiment(std::string_view experiment_id) const override;
+  ExperimentRecord find_or_create_experiment(std::string_view name) override;
+  std::vector<ExperimentRecord> list_experiments(ViewType view) const override;
+  void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) override;
+
+  RunRecord create_run(const CreateRun& create) override;
+  std::optional<RunRecord> find_run(std::string_view run_id) const override;
+  std::vector<RunRecord> list_runs(const RunQuery& query) const override;
+  void update_run(std::string_view run_id, const RunUpdate& update) override;
+  void delete_run(std::string_view run_id) override;
+  void restore_run(std::string_view run_id) override;
+
+  void log_batch(std::string_view run_id, const Batch& batch) override;
+  void delete_tag(std::string_view run_id, std::string_view key) override;
+  std::vector<Metric> metric_history(std::string_view run_id, std::string_view key) const override;
+
+ private:
+  // What has been seen of the numbers of one kind of run name in one experiment.
+  struct NumbersSeen {
+    std::int64_t largest = -1;
+    std::int64_t last_row = 0;  // of all runs
+  };
+
+  void prepare_database();
+  void ensure_own_indexes();
+  std::string insert_experiment(storage::Connection& connection, std::string_view name,
+                                const std::string& artifact_location);
+  std::string next_numbered_name(storage::Connection& connection, std::int64_t experiment_id,
+                                 const std::string& prefix);
+
+  std::filesystem::path working_directory_;
+  std::string artifact_root_;
+  storage::Database database_;
+  std::atomic<bool> own_indexes_made_ = false;
+  // Touched in write jobs only, which run one at a time.
+  std::map<std::pair<std::int64_t, std::string>, NumbersSeen> numbers_seen_;
+};
+
+}  // namespace ivory::tracking

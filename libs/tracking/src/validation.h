@@ -1,0 +1,29 @@
+// What MLflow accepts as a name or a value, checked before anything is written.
+// Errors: kInvalidArgument with the name or value at fault and the rule.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include <ivory/tracking/tracking_store.h>
+
+namespace ivory::tracking {
+
+inline constexpr std::size_t kMaxKeyLength = 250;  // all lengths in characters
+inline constexpr std::size_t kMaxParamValueLength = 6000;
+inline constexpr std::size_t kMaxTagValueLength = 8000;
+inline constexpr std::size_t kMaxExperimentTagValueLength = 5000;
+inline constexpr std::size_t kMaxExperimentNameLength = 500;
+
+// UTF-8 without NUL. `what` names the text in the message ("param 'lr'").
+void check_text(std::string_view text, std::string_view what);
+
+// The key of a metric, param or tag; `what` is which ("metric").
+void check_key(std::string_view key, std::string_view what);
+
+void check_experiment_name(std::string_view name);
+void check_experiment_tag(const KeyValue& tag);
+
+// Checks all of a batch, and gives it back with long values cut.
+[[nodiscard]] Batch checked(const Batch& batch);
+
+}  // namespace ivory::tracking
