@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <ostream>
 #include <vector>
 
 #include <ivory/base/error.h>
@@ -11,6 +12,10 @@
 #include <ivory/yaml/yaml.h>
 
 namespace ivory {
+
+// For the messages of failed tests.
+void PrintTo(const Params& params, std::ostream* stream) { *stream << params.to_json(); }
+
 namespace {
 
 using testing::HasSubstr;
@@ -52,11 +57,13 @@ TEST(ParseYaml, ReadsNothingAsNull) {
 
 TEST(ParseYaml, ResolvesScalarsByTheCoreSchema) {
   const auto list = parse_yaml(
-      "[1e-3, 0o17, 0x1F, yes, '1', \"true\", .inf, 1_000, TRUE, Null, 017, +7, 1., .5, !!str 5, !!float 3, ! 4, "
+      "[1e-3, 0o17, 0x1F, yes, '1', \"true\", .inf, 1_000, TRUE, Null, 017, +7, 1., .5, !!str 5, !!float 3, "
+      "! 4, "
       "!!int 12, 1:30, 2020-01-01]");
-  const Params expected{1e-3, 15,  31,  "yes", "1",   "true", std::numeric_limits<double>::infinity(),
-                        "1_000", true, nullptr, 17,  7,  1.0,   0.5, "5",    3.0,
-                        "4",  12,  "1:30", "2020-01-01"};
+  const Params expected{
+      1e-3,    15,   31,      "yes", "1",    "true",      std::numeric_limits<double>::infinity(),
+      "1_000", true, nullptr, 17,    7,      1.0,         0.5,
+      "5",     3.0,  "4",     12,    "1:30", "2020-01-01"};
   EXPECT_EQ(expected, list);
 }
 
@@ -122,7 +129,20 @@ TEST(ParseYaml, NamesThePlaceOfBrokenSyntax) {
   EXPECT_THAT(refusal("a: 1\nb: [1, 2\nc: 3\n"), StartsWith("f.yml:"));
   EXPECT_THAT(refusal("a: 1\n  b: 2\n"), StartsWith("f.yml:2:"));
   EXPECT_THAT(refusal("a: *nothing\n"), StartsWith("f.yml:1:"));
-  EXPECT_THAT(refusal("a: \"open\n"), StartsWith("f.yml:"));
+  EXPECT_THAT(refusal("a: 1\nb: [1\n"), HasSubstr("f.yml:3:1: end of sequence flow not found"));
+}
+
+TEST(ParseYaml, RefusesAQuoteLeftOpen) {
+  for (const auto* text : {"a: \"open", "a: \"open\n", "a: 'open\n  \t", "'\n"}) {
+    EXPECT_THAT(refusal(text), StartsWith("f.yml:")) << text;
+  }
+  EXPECT_EQ("f.yml:2:1: a quoted text is left open", refusal("a: 'open\n"));
+}
+
+TEST(ParseYaml, KeepsTheLineBreaksOfABlockText) {
+  EXPECT_EQ((Params{{"a", "x\n y\n"}}), parse_yaml("a: |\n  x\n   y\n\n"));
+  EXPECT_EQ((Params{{"a", "x\n\n"}}), parse_yaml("a: |+\n  x\n\n"));
+  EXPECT_EQ((Params{{"a", "x y"}}), parse_yaml("a: >-\n  x\n  y\n"));
 }
 
 TEST(ParseYaml, RefusesSeveralDocuments) {
@@ -131,14 +151,14 @@ TEST(ParseYaml, RefusesSeveralDocuments) {
 
 TEST(ParseYaml, RefusesControlCharactersAndWhatIsNotUtf8) {
   EXPECT_EQ("f.yml:2:4: a control character (code 4)", refusal("a: 1\nb: \x04\n"));
-  EXPECT_EQ("f.yml:1:5: not UTF-8", refusal("é: \xFF"));
+  EXPECT_EQ("f.yml:1:4: not UTF-8", refusal("é: \xFF"));
   EXPECT_THAT(refusal(std::string_view("a\0b", 3)), HasSubstr("code 0"));
 }
 
 TEST(ParseYaml, BoundsDepth) {
   EXPECT_EQ("accepted", refusal(std::string(200, '[') + std::string(200, ']')));
   EXPECT_THAT(refusal(std::string(201, '[') + std::string(201, ']')), HasSubstr("nested deeper than 200"));
-  EXPECT_THAT(refusal(std::string(100'000, '[')), HasSubstr("nested deeper"));
+  EXPECT_NE("accepted", refusal(std::string(100'000, '[')));
   EXPECT_NE("accepted", refusal(std::string(100'000, '{')));
   std::string dashes;
   for (int i = 0; i < 10'000; ++i) dashes += "- ";
@@ -147,7 +167,8 @@ TEST(ParseYaml, BoundsDepth) {
 
 TEST(ParseYaml, BoundsDepthThroughAliases) {
   const std::string open(150, '['), close(150, ']');
-  EXPECT_THAT(refusal("a: &a " + open + close + "\nb: " + open + "*a" + close + "\n"), HasSubstr("nested deeper"));
+  EXPECT_THAT(refusal("a: &a " + open + close + "\nb: " + open + "*a" + close + "\n"),
+              HasSubstr("nested deeper"));
 }
 
 TEST(ParseYaml, BoundsWhatAliasesExpandTo) {
@@ -161,7 +182,9 @@ TEST(ParseYaml, BoundsWhatAliasesExpandTo) {
   EXPECT_THAT(refusal(text), HasSubstr("more than a million"));
 }
 
-TEST(ParseYaml, RefusesAnAliasInsideOfWhatItNames) { EXPECT_THAT(refusal("&a [*a]"), HasSubstr("inside of what")); }
+TEST(ParseYaml, RefusesAnAliasInsideOfWhatItNames) {
+  EXPECT_THAT(refusal("&a [*a]"), HasSubstr("inside of what"));
+}
 
 TEST(ParseYaml, ReadsManyKeysQuickly) {
   std::string text;
@@ -170,9 +193,9 @@ TEST(ParseYaml, ReadsManyKeysQuickly) {
 }
 
 TEST(ParseYaml, DoesNotFallOverGarbage) {
-  constexpr std::string_view kPieces[] = {"a",  ":", " ",  "- ", "\n", "[",  "]",  "{",  "}",  ",",   "&x ", "*x", "!",
-                                          "|",  ">", "'",  "\"", "? ", ": ", "#",  "%",  "@",  "---", "...", "<<", "\t",
-                                          "~",  "1", "\\", "é",  "  ", "!!", "`"};
+  constexpr std::string_view kPieces[] = {"a",   ":",   " ",  "- ", "\n", "[",  "]",  "{",  "}",  ",",  "&x ",
+                                          "*x",  "!",   "|",  ">",  "'",  "\"", "? ", ": ", "#",  "%",  "@",
+                                          "---", "...", "<<", "\t", "~",  "1",  "\\", "é",  "  ", "!!", "`"};
   Rng rng({.seed = 11, .purpose = "garbage"});
   int accepted = 0;
   for (int round = 0; round < 20'000; ++round) {
@@ -208,14 +231,15 @@ TEST(ReadYaml, NamesAMissingFileAndTheFileOfABrokenOne) {
 }
 
 TEST(ToYaml, WritesBlocksAndFlowLists) {
-  const Params params{{"fold", 0},
-                      {"lr", 1e-3},
-                      {"model", {{"class", "rectangle.Model"}, {"hidden_sizes", {50, 100}}}},
-                      {"layers", Params::list({{{"class", "Linear"}, {"bias", true}}, Params::list({1, Params{2}})})},
-                      {"none", nullptr},
-                      {"empty", Params::list()},
-                      {"nothing", Params::map()},
-                      {"word", "true"}};
+  const Params params{
+      {"fold", 0},
+      {"lr", 1e-3},
+      {"model", {{"class", "rectangle.Model"}, {"hidden_sizes", {50, 100}}}},
+      {"layers", Params::list({{{"class", "Linear"}, {"bias", true}}, Params::list({1, Params{2}})})},
+      {"none", nullptr},
+      {"empty", Params::list()},
+      {"nothing", Params::map()},
+      {"word", "true"}};
   EXPECT_EQ(R"(fold: 0
 lr: 0.001
 model:
@@ -243,9 +267,9 @@ class RoundTrip : public testing::TestWithParam<std::string> {};
 
 TEST_P(RoundTrip, KeepsATextAsValueKeyAndElement) {
   const auto& text = GetParam();
-  for (const auto& params : {Params(text), Params{{text, text}}, Params::list({text, text}),
-                             Params::list({Params::list(), text}), Params{{"a", {{text, {text}}}}},
-                             Params{{text, Params::list({Params::map(), {{text, 1}}})}}}) {
+  for (const auto& params :
+       {Params(text), Params{{text, text}}, Params::list({text, text}), Params::list({Params::list(), text}),
+        Params{{"a", {{text, {text}}}}}, Params{{text, Params::list({Params::map(), {{text, 1}}})}}}) {
     const auto yaml = to_yaml(params);
     EXPECT_EQ(params, parse_yaml(yaml)) << yaml;
     EXPECT_EQ(params, parse_yaml(params.is_scalar() ? yaml : params.to_text())) << params.to_text();
@@ -254,14 +278,15 @@ TEST_P(RoundTrip, KeepsATextAsValueKeyAndElement) {
 
 INSTANTIATE_TEST_SUITE_P(
     Texts, RoundTrip,
-    testing::Values("", " ", "a", " a", "a ", "1", "-1", "1e-3", ".5", "+.inf", ".nan", "true", "yes", "null", "~", "<<",
-                    "=", "- a", "-", "--- a", "---", "...", "a: b", "a:", ":a", "a:b", "::", "a #b", "#b", "a#b", "[a]",
-                    "{a}", "a,b", "a]", "&a", "*a", "!a", "|", ">", "|\n", "'", "\"", "a'b", "it's: \"so\"", "%a", "@a",
-                    "`a`", "? a", "?", "\\", "\\n", "a\nb", "\n", "a\n", "\n a", "a\n\n\nb \n c", "\t", "a\tb", "\r\n",
-                    std::string("\0", 1), std::string("a\0b", 3), "\x01\x04\x1b\x7f", "\u0085", "\u00a0", "\u2028\u2029",
-                    "\ufeff", "\ufeffa", "é", "日本語", "🙂", "🙂: 🙂", "0o17", "0x1F", "1_000", "1:30", "2020-01-01",
-                    "$.model.parameters()", "$", "__default__", "sqlite:///mlflow.db", "a  b", "a - b", "key: |\n  x",
-                    std::string(2000, 'k'), std::string(2000, '\n')));
+    testing::Values("", " ", "a", " a", "a ", "1", "-1", "1e-3", ".5", "+.inf", ".nan", "true", "yes", "null",
+                    "~", "<<", "=", "- a", "-", "--- a", "---", "...", "a: b", "a:", ":a", "a:b",
+                    "::", "a #b", "#b", "a#b", "[a]", "{a}", "a,b", "a]", "&a", "*a", "!a", "|", ">", "|\n",
+                    "'", "\"", "a'b", "it's: \"so\"", "%a", "@a", "`a`", "? a", "?", "\\", "\\n", "a\nb",
+                    "\n", "a\n", "\n a", "a\n\n\nb \n c", "\t", "a\tb", "\r\n", std::string("\0", 1),
+                    std::string("a\0b", 3), "\x01\x04\x1b\x7f", "\u0085", "\u00a0", "\u2028\u2029", "\ufeff",
+                    "\ufeffa", "é", "日本語", "🙂", "🙂: 🙂", "0o17", "0x1F", "1_000", "1:30", "2020-01-01",
+                    "$.model.parameters()", "$", "__default__", "sqlite:///mlflow.db", "a  b", "a - b",
+                    "key: |\n  x", std::string(2000, 'k'), std::string(2000, '\n')));
 
 // Random trees of texts that are hard to write.
 class Trees {
@@ -270,14 +295,21 @@ class Trees {
 
   Params make(int depth) {
     switch (rng_.below(depth > 0 ? 8 : 6)) {
-      case 0: return nullptr;
-      case 1: return rng_.below(2) == 0;
-      case 2: return static_cast<std::int64_t>(rng_.next64()) >> rng_.below(64);
-      case 3: return make_real();
+      case 0:
+        return nullptr;
+      case 1:
+        return rng_.below(2) == 0;
+      case 2:
+        return static_cast<std::int64_t>(rng_.next64()) >> rng_.below(64);
+      case 3:
+        return make_real();
       case 4:
-      case 5: return make_text();
-      case 6: return make_list(depth);
-      default: return make_map(depth);
+      case 5:
+        return make_text();
+      case 6:
+        return make_list(depth);
+      default:
+        return make_map(depth);
     }
   }
 
@@ -290,10 +322,11 @@ class Trees {
     return rng_.normal() * std::pow(10.0, rng_.uniform(-300, 300));
   }
   std::string make_text() {
-    constexpr std::string_view kAlphabet[] = {"a", "B", "1", "0", ".", "-", "+", "e", ":", " ", "#", ",", "[", "]",
-                                              "{", "}", "'", "\"", "\\", "\n", "\t", "\r", "&", "*", "!", "?", "|",
-                                              ">", "%", "@", "`", "~", "<", "=", "$", "_", "é", "日", "🙂", "\u2028",
-                                              "\x7f", "\x01", "null", "true", "\u0085", "\ufeff"};
+    constexpr std::string_view kAlphabet[] = {
+        "a", "B",  "1",  "0",      ".",    "-",    "+",    "e",    ":",      " ",     "#", ",",
+        "[", "]",  "{",  "}",      "'",    "\"",   "\\",   "\n",   "\t",     "\r",    "&", "*",
+        "!", "?",  "|",  ">",      "%",    "@",    "`",    "~",    "<",      "=",     "$", "_",
+        "é", "日", "🙂", "\u2028", "\x7f", "\x01", "null", "true", "\u0085", "\ufeff"};
     std::string text;
     for (auto left = rng_.below(9); left > 0; --left) text += kAlphabet[rng_.below(std::size(kAlphabet))];
     return text;
@@ -312,14 +345,23 @@ class Trees {
   Rng rng_;
 };
 
+// A refusal becomes a value, so that the failure shows the text that was refused.
+Params reread(const std::string& yaml) {
+  try {
+    return parse_yaml(yaml);
+  } catch (const Error& error) {
+    return std::string("refused: ") + error.what();
+  }
+}
+
 TEST(RoundTrip, KeepsRandomTrees) {
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     const auto params = Trees(seed).make(5);
     const auto yaml = to_yaml(params);
-    ASSERT_EQ(params, parse_yaml(yaml)) << "seed " << seed << "\n" << yaml;
+    ASSERT_EQ(params, reread(yaml)) << "seed " << seed << "\n" << yaml;
     ASSERT_EQ(params.to_json(), Params::from_json(params.to_json()).to_json()) << "seed " << seed;
     if (!params.is_scalar()) {
-      ASSERT_EQ(params, parse_yaml(params.to_text())) << "seed " << seed << "\n" << params.to_text();
+      ASSERT_EQ(params, reread(params.to_text())) << "seed " << seed << "\n" << params.to_text();
     }
   }
 }

@@ -48,7 +48,8 @@ bool is_plain(std::string_view text) {
   constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@`";
   if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
   if (kIndicators.find(text.front()) != std::string_view::npos) return false;
-  if (text.find_first_of(",[]{}") != std::string_view::npos || text.back() == ':') return false;
+  // '?' is allowed, but yaml-cpp ends a plain text of the flow form there.
+  if (text.find_first_of(",[]{}?") != std::string_view::npos || text.back() == ':') return false;
   if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return false;
   if (text == "<<" || text == "=" || is_old_boolean(text) || looks_like_number(text)) return false;
   return all_printable(text) && parse_scalar(text).is_string();
@@ -122,6 +123,13 @@ std::string scalar_to_text(const Params& scalar) {
   }
 }
 
+// YAML finds a key by its ':' within 1024 characters; a longer one needs a '?'.
+std::string flow_key(std::string_view key) {
+  constexpr std::size_t kLongest = 1000;
+  auto text = string_to_yaml(key);
+  return text.size() <= kLongest ? text + ": " : "? " + text + " : ";
+}
+
 void append_flow(std::string& text, const Params& value) {
   if (value.is_scalar()) {
     text += scalar_to_yaml(value);
@@ -137,7 +145,7 @@ void append_flow(std::string& text, const Params& value) {
     }
   } else {
     for (const auto& [key, item] : value.items()) {
-      text += separator + string_to_yaml(key) + ": ";
+      text += separator + flow_key(key);
       append_flow(text, item);
       separator = ", ";
     }

@@ -1,5 +1,5 @@
-// YAML to Params, from the events of yaml-cpp's parser: it has no recursion of ours, and depth and size are bounded
-// while they grow.
+// YAML to Params, from the events of yaml-cpp's parser: it has no recursion of ours, and depth and size are
+// bounded while they grow.
 #include <sstream>
 #include <unordered_map>
 #include <utility>
@@ -143,14 +143,15 @@ class Builder : public YAML::EventHandler {
     auto& here = open_.back();
     const auto [first, fresh] = here.lines.emplace(key.text, key.line);
     if (!fresh) {
-      fail(mark, "the key " + quote(key.text) + " is given twice, first on line " + std::to_string(first->second));
+      fail(mark,
+           "the key " + quote(key.text) + " is given twice, first on line " + std::to_string(first->second));
     }
     here.key = std::move(key);
     here.has_key = true;
   }
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, Params container) {
-    if (wants_key()) fail(mark, "a key must be a scalar");
+    if (wants_key()) fail(mark, "a key must be a scalar; is a bracket left open?");
     check_depth(mark, open_.size() + 1);
     auto& here = open_.emplace_back();
     here.part.value = source(std::move(container), mark);
@@ -201,8 +202,10 @@ class Builder : public YAML::EventHandler {
 
   void merge(Open& here, const Params& value) const {
     const auto check = [&](const Params& map) {
-      if (!map.is_map()) refuse(*file_, here.key.line, 1, "'<<' merges a mapping or a list of mappings, found " +
-                                std::string(Params::kind_name(map.kind())));
+      if (!map.is_map())
+        refuse(*file_, here.key.line, 1,
+               "'<<' merges a mapping or a list of mappings, found " +
+                   std::string(Params::kind_name(map.kind())));
     };
     if (!value.is_list()) {
       check(value);
@@ -229,7 +232,8 @@ void check_characters(std::string_view text, const std::string& file) {
   while (!text.empty()) {
     const auto c = decode_utf8(text);
     if (!c.valid) refuse(file, line, column, "not UTF-8");
-    const bool control = (c.value < 0x20 && c.value != '\t' && c.value != '\n' && c.value != '\r') || c.value == 0x7F;
+    const bool control =
+        (c.value < 0x20 && c.value != '\t' && c.value != '\n' && c.value != '\r') || c.value == 0x7F;
     if (control) refuse(file, line, column, "a control character (code " + std::to_string(c.value) + ")");
     ++column;
     if (c.value == '\n') {
@@ -240,18 +244,31 @@ void check_characters(std::string_view text, const std::string& file) {
   }
 }
 
+// The end of a document made plain: without it, yaml-cpp closes a quoted text that is left open before the
+// last line break.
+std::string with_end(std::string_view text) {
+  const auto end = text.find_last_not_of(" \t");
+  const bool after_break = end != std::string_view::npos && text[end] == '\n';
+  return after_break ? std::string(text.substr(0, end + 1)) + "...\n" : std::string(text);
+}
+
+std::string explain(const std::string& reason) {
+  if (reason == "illegal document indicator in scalar") return "a quoted text is left open";
+  return reason;
+}
+
 }  // namespace
 
 Params parse_yaml(std::string_view text, const std::string& file) {
   check_characters(text, file);
   Builder builder(file);
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(with_end(text));
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    refuse(file, error.mark.line + 1, error.mark.column + 1, error.msg);
+    refuse(file, error.mark.line + 1, error.mark.column + 1, explain(error.msg));
   }
   return builder.take();
 }

@@ -13,7 +13,8 @@ constexpr std::size_t kLongestKey = 1000;  // YAML allows 1024 characters before
 
 void check_utf8(const Params& node, const std::string& text) {
   if (find_invalid_utf8(text) == std::string::npos) return;
-  throw Error(ErrorCode::kInvalidArgument, at_place(node, "a text that is not UTF-8 cannot be written as YAML"));
+  throw Error(ErrorCode::kInvalidArgument,
+              at_place(node, "a text that is not UTF-8 cannot be written as YAML"));
 }
 
 bool is_flow(const Params& value) {
