@@ -68,6 +68,7 @@ stage() {
 build() {
   local preset=$1
   shift
-  step "configuring $preset" "configure-$preset" cmake --preset "$preset"
+  [ "build/$preset/build.ninja" -nt CMakePresets.json ] ||  # later changes the build sees itself
+    step "configuring $preset" "configure-$preset" cmake --preset "$preset"
   step "building $preset" "build-$preset" cmake --build "build/$preset" --parallel "$(jobs)" ${1+--target "$@"}
 }
