@@ -33,7 +33,8 @@ class arg {  // NOLINT(readability-identifier-naming): reads as a word of the de
     info_.help = help;
   }
   template <class T>
-  arg&& operator=(T&& default_value) && {  // NOLINT(misc-unconventional-assign-operator): the declaration's syntax
+  arg&& operator=(
+      T&& default_value) && {  // NOLINT(misc-unconventional-assign-operator): the declaration's syntax
     info_.default_value = Params(std::forward<T>(default_value));
     info_.required = false;
     return std::move(*this);
@@ -124,11 +125,13 @@ class TypeDeclaration {
   // Its objects are callables: `m.type<Loss>(…).callable(&Loss::forward)`.
   template <class R, class C, class... A>
   TypeDeclaration& callable(R (C::*method)(A...)) {
-    return set_callable<A...>([method](T& object, auto&&... a) { return (object.*method)(std::forward<decltype(a)>(a)...); });
+    return set_callable<A...>(
+        [method](T& object, auto&&... a) { return (object.*method)(std::forward<decltype(a)>(a)...); });
   }
   template <class R, class C, class... A>
   TypeDeclaration& callable(R (C::*method)(A...) const) {
-    return set_callable<A...>([method](T& object, auto&&... a) { return (object.*method)(std::forward<decltype(a)>(a)...); });
+    return set_callable<A...>(
+        [method](T& object, auto&&... a) { return (object.*method)(std::forward<decltype(a)>(a)...); });
   }
   // A base for classes of the user's; naming it in YAML is an error that says so.
   TypeDeclaration& abstract() {
@@ -138,22 +141,27 @@ class TypeDeclaration {
 
  private:
   template <class... A, std::size_t... I>
-  static Value construct(const TypeCode& self, std::span<Value> values, std::index_sequence<I...> /*order*/) {
-    std::tuple<typename Convert<A>::Stored...> stored{detail::convert_arg<A>(self.info.args[I].name, values[I])...};
+  static Value construct(const TypeCode& self, [[maybe_unused]] std::span<Value> values,
+                         std::index_sequence<I...> /*order*/) {
+    std::tuple<typename Convert<A>::Stored...> stored{
+        detail::convert_arg<A>(self.info.args[I].name, values[I])...};
     return Value::object(std::make_shared<T>(Convert<A>::pass(std::get<I>(stored))...), &self);
   }
   template <class R, class... A, class... Args>
   void set_factory(std::function<R(A...)> function, Args&&... args) {
     static_assert(sizeof...(A) == sizeof...(Args), "one arg() for each parameter");
     code_.info.args = {std::forward<Args>(args).take(Convert<std::remove_cvref_t<A>>::type())...};
-    code_.make = [function = std::move(function)](const TypeCode& self, std::span<Value> /*leading*/, std::span<Value> values) {
-      return invoke_factory<std::remove_cvref_t<A>...>(function, self, values, std::index_sequence_for<A...>{});
+    code_.make = [function = std::move(function)](const TypeCode& self, std::span<Value> /*leading*/,
+                                                  std::span<Value> values) {
+      return invoke_factory<std::remove_cvref_t<A>...>(function, self, values,
+                                                       std::index_sequence_for<A...>{});
     };
   }
   template <class... A, class F, std::size_t... I>
-  static Value invoke_factory(const F& function, const TypeCode& self, std::span<Value> values,
-                              std::index_sequence<I...> /*order*/) {
-    std::tuple<typename Convert<A>::Stored...> stored{detail::convert_arg<A>(self.info.args[I].name, values[I])...};
+  static Value invoke_factory(const F& function, const TypeCode& self,
+                              [[maybe_unused]] std::span<Value> values, std::index_sequence<I...> /*order*/) {
+    std::tuple<typename Convert<A>::Stored...> stored{
+        detail::convert_arg<A>(self.info.args[I].name, values[I])...};
     return Value::object(std::shared_ptr<T>(function(Convert<A>::pass(std::get<I>(stored))...)), &self);
   }
   template <class... A, class F>
@@ -166,7 +174,8 @@ class TypeDeclaration {
     return *this;
   }
   template <class... A, class F, std::size_t... I>
-  static Value call_object(const F& invoke, const Value& self, std::span<Value> values, std::index_sequence<I...> /*order*/) {
+  static Value call_object(const F& invoke, const Value& self, [[maybe_unused]] std::span<Value> values,
+                           std::index_sequence<I...> /*order*/) {
     const auto object = self.share<T>();
     std::tuple<typename Convert<A>::Stored...> stored{Convert<A>::from(values[I])...};
     if constexpr (std::is_void_v<decltype(invoke(*object, Convert<A>::pass(std::get<I>(stored))...))>) {
@@ -219,7 +228,9 @@ class Module {
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const std::vector<std::unique_ptr<TypeCode>>& types() const noexcept { return types_; }
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& aliases() const noexcept { return aliases_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& aliases() const noexcept {
+    return aliases_;
+  }
   [[nodiscard]] const std::vector<DefaultClass>& default_classes() const noexcept { return default_classes_; }
   [[nodiscard]] const std::string& process_owned_reason() const noexcept { return process_owned_; }
   void prepare_process(const ProcessSettings& settings) const;
@@ -228,38 +239,46 @@ class Module {
   TypeCode& add(std::string name, TypeInfo::Kind kind, std::string help);
 
   template <class R, class... P, std::size_t... I, class... Args>
-  void set_function(TypeCode& code, std::function<R(P...)> function, std::index_sequence<I...> /*named*/, Args&&... args) {
+  void set_function(TypeCode& code, std::function<R(P...)> function, std::index_sequence<I...> /*named*/,
+                    Args&&... args) {
     static_assert(sizeof...(P) >= sizeof...(Args), "more args than parameters");
     constexpr std::size_t kLeading = sizeof...(P) - sizeof...(Args);
     using Parameters = std::tuple<std::remove_cvref_t<P>...>;
-    code.info.args = {std::forward<Args>(args).take(Convert<std::tuple_element_t<kLeading + I, Parameters>>::type())...};
+    code.info.args = {
+        std::forward<Args>(args).take(Convert<std::tuple_element_t<kLeading + I, Parameters>>::type())...};
     code.info.callable = true;
     if constexpr (!std::is_void_v<R>) add_result<std::remove_cvref_t<R>>(code.info);
     std::vector<std::string> names{cpp_type_name(typeid(std::remove_cvref_t<P>))...};
     names.resize(kLeading);
     code.leading = std::move(names);
-    code.make = [function = std::move(function)](const TypeCode& self, std::span<Value> leading, std::span<Value> values) {
-      return call_function<R, std::remove_cvref_t<P>...>(function, self, leading, values, std::index_sequence_for<P...>{});
+    code.make = [function = std::move(function)](const TypeCode& self, std::span<Value> leading,
+                                                 std::span<Value> values) {
+      return call_function<R, std::remove_cvref_t<P>...>(function, self, leading, values,
+                                                         std::index_sequence_for<P...>{});
     };
   }
   template <class R>
   static void add_result(TypeInfo& info) {
-    if constexpr (requires { typename R::element_type; typename R::weak_type; }) {
+    if constexpr (requires {
+                    typename R::element_type;
+                    typename R::weak_type;
+                  }) {
       detail::add_provides<std::remove_const_t<typename R::element_type>>(info);
     } else if constexpr (std::is_class_v<R> && !std::constructible_from<Params, R>) {
       info.provides = {cpp_type_name(typeid(R))};
     }
   }
   template <class A>
-  static typename Convert<A>::Stored take_argument(const TypeCode& self, std::span<Value> leading, std::span<Value> values,
-                                                   std::size_t index) {
+  static typename Convert<A>::Stored take_argument(const TypeCode& self, std::span<Value> leading,
+                                                   std::span<Value> values, std::size_t index) {
     if (index < leading.size()) return Convert<A>::from(leading[index]);
     const std::size_t named = index - self.leading.size();
     return detail::convert_arg<A>(self.info.args[named].name, values[named]);
   }
   template <class R, class... P, class F, std::size_t... I>
-  static Value call_function(const F& function, const TypeCode& self, std::span<Value> leading, std::span<Value> values,
-                             std::index_sequence<I...> /*order*/) {
+  static Value call_function(const F& function, const TypeCode& self,
+                             [[maybe_unused]] std::span<Value> leading,
+                             [[maybe_unused]] std::span<Value> values, std::index_sequence<I...> /*order*/) {
     std::tuple<typename Convert<P>::Stored...> stored{take_argument<P>(self, leading, values, I)...};
     if constexpr (std::is_void_v<R>) {
       function(Convert<P>::pass(std::get<I>(stored))...);
@@ -286,7 +305,7 @@ class ModuleAnnouncement {
 }  // namespace ivory
 
 // At namespace scope, once a module, in a .cpp file. The name is what `library:` and class prefixes use.
-#define IVORY_MODULE(name, m)                                                                     \
-  static void ivory_declare_##name(::ivory::Module& m);                                           \
+#define IVORY_MODULE(name, m)                                                                   \
+  static void ivory_declare_##name(::ivory::Module& m);                                         \
   static const ::ivory::ModuleAnnouncement ivory_announce_##name(#name, &ivory_declare_##name); \
   static void ivory_declare_##name(::ivory::Module& m)
