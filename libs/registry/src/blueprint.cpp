@@ -14,7 +14,8 @@ namespace ivory {
 struct Blueprint::Node {
   enum class Kind : std::uint8_t { kData, kNamed, kReference, kList, kMap };
   Kind kind = Kind::kData;
-  Params source;  // as written; its place is for messages
+  Params source;      // as written; its place is for messages
+  bool path = false;  // kData: a path, or a list of paths
   // kNamed
   const TypeInfo* info = nullptr;
   Form form = Form::kClass;
@@ -42,11 +43,13 @@ std::string first_line(std::string_view text) { return std::string(text.substr(0
 }  // namespace
 
 struct Blueprint::State {
-  State(const Registry& known, Params given, std::string lib) : registry(known), section(std::move(given)), library(std::move(lib)) {}
+  State(const Registry& known, Params given, std::string lib, std::filesystem::path folder)
+      : registry(known), section(std::move(given)), library(std::move(lib)), directory(std::move(folder)) {}
 
   const Registry& registry;
   Params section;
   std::string library;
+  std::filesystem::path directory;
   std::vector<std::string> names;
   std::vector<Node> nodes;
 
@@ -91,6 +94,8 @@ std::string said(const ArgType& type) {
       return "a number";
     case Kind::kString:
       return "a text";
+    case Kind::kPath:
+      return "a path";
     case Kind::kCallable:
       return "a function";
     case Kind::kObject:
@@ -102,6 +107,15 @@ std::string said(const ArgType& type) {
     default:
       return type.to_text();
   }
+}
+
+// A path, or each of a list of paths, made absolute.
+Params in_directory(const Params& paths, const std::filesystem::path& directory) {
+  if (paths.is_string()) return {(directory / paths.as_string()).string()};
+  Params list = Params::list();
+  if (paths.is_list())
+    for (const Params& path : paths.elements()) list.push_back(in_directory(path, directory));
+  return paths.is_list() ? list : paths;
 }
 
 bool takes_objects(const ArgType& type) { return type.kind != Kind::kData; }
@@ -195,6 +209,8 @@ Blueprint::Node Blueprint::State::check_container(const std::string& key, const 
                                                                    : std::string(Params::kind_name(node.kind()));
     fail(node, (key.empty() ? "" : in_quotes(key) + ": ") + "expected " + said(type) + ", found " + found);
   }
+  const ArgType& leaf = type.inner.empty() ? type : type.inner.front();
+  made.path = leaf.kind == Kind::kPath;
   return made;
 }
 
@@ -344,7 +360,7 @@ Blueprint::Node Blueprint::State::check_named(const std::string& key, const Para
 Value Blueprint::State::make(const Node& node, const Lookup& lookup) const {
   switch (node.kind) {
     case Node::Kind::kData:
-      return {node.source};
+      return {node.path && !directory.empty() ? in_directory(node.source, directory) : node.source};
     case Node::Kind::kReference:
       return make_reference(node, lookup);
     case Node::Kind::kNamed:
@@ -480,8 +496,9 @@ void Blueprint::State::collect_references(const Node& node, std::set<std::string
   for (const auto& [name, part] : node.parts) collect_references(part, members);
 }
 
-Blueprint::Blueprint(const Registry& registry, Params section, std::string library, const std::vector<std::string>& settings)
-    : state_(std::make_unique<State>(registry, std::move(section), std::move(library))) {
+Blueprint::Blueprint(const Registry& registry, Params section, std::string library, const std::vector<std::string>& settings,
+                     std::filesystem::path directory)
+    : state_(std::make_unique<State>(registry, std::move(section), std::move(library), std::move(directory))) {
   if (!state_->library.empty() && !registry.has_module(state_->library)) {
     const std::vector<std::string> modules = registry.modules();
     const Params* place = state_->section.find("library");

@@ -12,7 +12,7 @@ namespace {
 constexpr std::pair<ArgType::Kind, std::string_view> kWords[] = {
     {ArgType::Kind::kAny, "any"},       {ArgType::Kind::kData, "data"},     {ArgType::Kind::kBool, "bool"},
     {ArgType::Kind::kInt, "int"},       {ArgType::Kind::kReal, "real"},     {ArgType::Kind::kString, "string"},
-    {ArgType::Kind::kList, "list"},     {ArgType::Kind::kMap, "map"},       {ArgType::Kind::kCallable, "callable"},
+    {ArgType::Kind::kPath, "path"},     {ArgType::Kind::kList, "list"},     {ArgType::Kind::kMap, "map"},       {ArgType::Kind::kCallable, "callable"},
     {ArgType::Kind::kObject, "object"}, {ArgType::Kind::kUnion, "union"},
 };
 
@@ -151,6 +151,7 @@ bool accepts(const ArgType& type, const Params& data) {
     case ArgType::Kind::kReal:
       return data.is_number();
     case ArgType::Kind::kString:
+    case ArgType::Kind::kPath:
       return data.is_string();
     case ArgType::Kind::kList:
       return data.is_list() && std::ranges::all_of(data.elements(), takes);

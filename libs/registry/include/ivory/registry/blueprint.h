@@ -1,5 +1,6 @@
 // A section of a parameter file checked against the declarations, ready to be made.
 #pragma once
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,8 +19,10 @@ namespace ivory {
 // Errors: kInvalidArgument "file:line: …" with what was found, what was expected and the nearest name.
 class Blueprint {
  public:
-  // `settings` are keys of the section that are no members ("seed").
-  Blueprint(const Registry& registry, Params section, std::string library, const std::vector<std::string>& settings = {});
+  // `settings` are keys of the section that are no members ("seed"). Relative paths among the arguments start
+  // from `directory` (the process's, if empty).
+  Blueprint(const Registry& registry, Params section, std::string library, const std::vector<std::string>& settings = {},
+            std::filesystem::path directory = {});
   ~Blueprint();
   Blueprint(Blueprint&&) noexcept;
   Blueprint& operator=(Blueprint&&) noexcept;

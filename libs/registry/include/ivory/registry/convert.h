@@ -1,8 +1,11 @@
 // Values to C++ arguments and back.
 #pragma once
 #include <concepts>
+#include <array>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,6 +75,12 @@ template <>
 struct Convert<std::string> : detail::ConvertData<std::string> {
   static ArgType type() { return {ArgType::Kind::kString, false, {}, {}}; }
   static std::string from(const Value& value) { return value.data().as_string(); }
+};
+// A relative path starts from the client's folder; the process may stand elsewhere.
+template <>
+struct Convert<std::filesystem::path> : detail::ConvertData<std::filesystem::path> {
+  static ArgType type() { return {ArgType::Kind::kPath, false, {}, {}}; }
+  static std::filesystem::path from(const Value& value) { return value.data().as_string(); }
 };
 // Params: the data as YAML wrote it, a `class:` inside it left alone.
 template <>
