@@ -51,9 +51,6 @@ endfunction()
 # so that YAML can be checked without loading its code.
 function(ivory_add_module name)
   ivory_add_library(${name} ${ARGN})
-  if(NOT EXISTS "${PROJECT_SOURCE_DIR}/apps/manifest/CMakeLists.txt")
-    return()
-  endif()
   ivory_write_manifest(ivory_${name})
   install(FILES "$<TARGET_FILE_DIR:ivory_${name}>/$<TARGET_LINKER_FILE_NAME:ivory_${name}>.manifest.json"
           DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name})
