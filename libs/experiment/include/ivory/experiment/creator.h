@@ -1,0 +1,59 @@
+// Makes runs and members from a parameter file.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <ivory/experiment/entity.h>
+#include <ivory/registry/blueprint.h>
+#include <ivory/registry/registry.h>
+
+namespace ivory {
+
+class Run;
+class Tracker;
+
+// What runs of one experiment share.
+struct Workshop {
+  std::shared_ptr<const Registry> registry;  // shared with the client
+  std::shared_ptr<Tracker> tracker;          // shared with the client; null: nothing is tracked
+  std::string directory;                     // where relative paths start
+  std::string experiment;                    // name
+  std::string source_name;                   // of the parameter file
+};
+
+// An experiment, or a run: something with parameters from which runs and members are made.
+//
+// Threads: const methods may be called from any thread, but a module whose state belongs to the process
+// (torch's generator) is set for the run made last.
+// Errors: kInvalidArgument "file:line: …" for parameters that are wrong; then nothing was written.
+class Creator : public Entity {
+ public:
+  // (parameters, update). The parameters are a deep copy of this one's with `args` applied as overrides.h
+  // says; the update holds what was given. `name` is the section and class: "run", "task", "study".
+  //   auto [params, update] = experiment.create_params({{"hidden_sizes.0", 100}, {"fold", 3}});
+  [[nodiscard]] std::pair<Params, Params> create_params(const Params& args = {}, std::string_view name = "run") const;
+  // A run with those parameters. All members are made first; then the tracker, if there is one, gives it an
+  // id and a name.
+  [[nodiscard]] Run create_run(const Params& args = {}, std::string_view name = "run") const;
+  // One member alone, by dotted name ("datasets.data"); the members that it refers to by `$` are made too.
+  [[nodiscard]] Value create_instance(std::string_view instance_name, const Params& args = {}, std::string_view name = "run") const;
+  // Parameters with every class named and every default filled in.
+  [[nodiscard]] Params resolve_params(const Params& args = {}, std::string_view name = "run") const;
+  // Makes every member of the run and drops them: whatever would fail fails here. Nothing is written.
+  void check(const Params& args = {}, std::string_view name = "run") const;
+  // The value that a name stands for now, by which a word on the command line is read.
+  [[nodiscard]] Params present_value(std::string_view parameter, const Params& place = {}) const;
+
+ protected:
+  Creator() = default;
+  [[nodiscard]] const Workshop& workshop() const;
+  std::shared_ptr<const Workshop> workshop_;  // null: made directly from instances
+
+ private:
+  struct Plan;
+  [[nodiscard]] Plan plan(const Params& args, std::string_view name) const;
+};
+
+}  // namespace ivory

@@ -1,0 +1,17 @@
+// Experiment: a named set of runs with one parameter file.
+#pragma once
+#include <memory>
+#include <string>
+
+#include <ivory/experiment/creator.h>
+
+namespace ivory {
+
+// Made by Client::create_experiment. Copies share the registry and the tracker.
+class Experiment : public Creator {
+ public:
+  // `params` is what the parameter file says. Errors: kInvalidArgument for sections that do not exist.
+  Experiment(std::shared_ptr<const Workshop> workshop, const Params& params);
+};
+
+}  // namespace ivory

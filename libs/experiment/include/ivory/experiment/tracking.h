@@ -1,0 +1,45 @@
+// Tracking: the callback by which a run records itself in the tracking store.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <ivory/base/params.h>
+#include <ivory/experiment/tracker.h>
+
+namespace ivory {
+
+class Run;
+
+// Logs the run's update as params, its whole parameters as the artifact params.yaml, metrics at the end of
+// each epoch (with best_score and best_epoch), and the states `current` (each epoch), `best` (when the
+// monitor says so) and `test` (after a test) as artifacts.
+// Made by Run::set_tracker(). Threads: those of its run.
+class Tracking {
+ public:
+  // Makes the run in the store and logs its params. Errors: those of the store.
+  Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name, const Params& update);
+
+  [[nodiscard]] const std::string& run_id() const noexcept { return run_.run_id; }
+  [[nodiscard]] const std::string& run_name() const noexcept { return run_.name; }
+  [[nodiscard]] const std::string& experiment_id() const noexcept { return run_.experiment_id; }
+  // The folder of the run's artifacts.
+  [[nodiscard]] std::filesystem::path artifact_folder() const;
+  void log_params_file(const Params& params);
+
+  void on_init_begin(Run& run);
+  void on_epoch_end(Run& run);
+  void on_test_end(Run& run);
+  // Ends the run in the store; may be called again after another start.
+  void end(tracking::RunStatus status, std::string_view error = {});
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+ private:
+  void save(const Run& run, std::string_view state);
+  std::shared_ptr<Tracker> tracker_;
+  tracking::RunRecord run_;
+  bool ended_ = false;
+};
+
+}  // namespace ivory
