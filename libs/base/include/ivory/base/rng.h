@@ -13,7 +13,7 @@ namespace ivory {
 struct RngKey {
   std::uint64_t seed = 0;
   std::uint64_t repeat = 0;
-  std::string_view purpose;  // "shuffle", "folds", "init" …
+  std::string_view purpose = {};  // "shuffle", "folds", "init" …
   std::uint64_t epoch = 0;
   std::uint64_t sample = 0;
 };

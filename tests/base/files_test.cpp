@@ -1,0 +1,230 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include <ivory/base/error.h>
+#include <ivory/base/files.h>
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+std::size_t count_entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+template <class Call>
+Error error_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error;
+  }
+  return {ErrorCode::kInternal, "nothing was thrown"};
+}
+
+class Files : public testing::Test {
+ protected:
+  [[nodiscard]] fs::path in(const char* name) const { return folder_.path() / name; }
+  TemporaryFolder folder_;
+};
+
+// Writes beyond this size fail as on a full disk, but with EFBIG.
+class SizeLimit {
+ public:
+  explicit SizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    (void)std::signal(SIGXFSZ, handler_);
+  }
+  SizeLimit(const SizeLimit&) = delete;
+  SizeLimit& operator=(const SizeLimit&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+TEST_F(Files, ReadBackWhatWasWritten) {
+  const std::string bytes("a\0b\n\xFF", 5);
+  for (const auto durability : {Durability::kProcess, Durability::kFull}) {
+    write_file(in("new/folder/file"), bytes, durability);
+    EXPECT_EQ(bytes, read_file(in("new/folder/file")));
+    write_file(in("new/folder/file"), "", durability);
+    EXPECT_EQ("", read_file(in("new/folder/file")));
+    write_file(in("big"), std::string(1'000'000, 'x'), durability);
+    EXPECT_EQ(1'000'000U, read_file(in("big")).size());
+  }
+  EXPECT_EQ(1U, count_entries(in("new/folder")));
+}
+
+TEST_F(Files, TellAMissingFileFromAnUnreadableOne) {
+  const auto missing = error_of([&] { (void)read_file(in("no")); });
+  EXPECT_EQ(ErrorCode::kNotFound, missing.code());
+  EXPECT_THAT(missing.what(), HasSubstr(in("no").string()));
+  const auto folder = error_of([&] { (void)read_file(folder_.path()); });
+  EXPECT_EQ(ErrorCode::kIo, folder.code());
+  EXPECT_THAT(folder.what(), HasSubstr("Is a directory"));
+}
+
+TEST_F(Files, LeaveTheOldOneWhenWritingFails) {
+  write_file(in("file"), "old");
+  Error error(ErrorCode::kInternal, "");
+  {
+    const SizeLimit limit(4096);
+    error = error_of([&] { write_file(in("file"), std::string(100'000, 'x')); });
+  }
+  EXPECT_EQ(ErrorCode::kIo, error.code());
+  EXPECT_THAT(error.what(), HasSubstr("File too large"));
+  EXPECT_EQ("old", read_file(in("file")));
+  EXPECT_EQ(1U, count_entries(folder_.path()));
+}
+
+TEST_F(Files, RefuseAFolderInTheirPlaceAndAFileAsFolder) {
+  fs::create_directories(in("folder/inside"));
+  EXPECT_EQ(ErrorCode::kIo, error_of([&] { write_file(in("folder"), "x"); }).code());
+  write_file(in("file"), "x");
+  EXPECT_EQ(ErrorCode::kIo, error_of([&] { write_file(in("file/inside"), "x"); }).code());
+  EXPECT_EQ(2U, count_entries(folder_.path()));
+}
+
+TEST_F(Files, KeepPermissionsAndFollowLinks) {
+  write_file(in("file"), "a");
+  fs::permissions(in("file"), fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("file", in("link"));
+  write_file(in("link"), "b");
+  EXPECT_TRUE(fs::is_symlink(in("link")));
+  EXPECT_EQ("b", read_file(in("file")));
+  EXPECT_EQ(fs::perms::owner_read | fs::perms::owner_write, fs::status(in("file")).permissions());
+}
+
+TEST_F(Files, AreNeverSeenHalfWritten) {
+  write_file(in("file"), std::string(50'000, 'a'));
+  std::atomic<bool> done{false};
+  std::atomic<int> reads{0}, torn{0};
+  std::thread reader([&] {
+    while (!done) {
+      const auto bytes = read_file(in("file"));
+      ++reads;
+      if (bytes.size() != 50'000 || bytes.front() != bytes.back()) ++torn;
+    }
+  });
+  for (int i = 0; i < 300 || reads < 20; ++i) {
+    write_file(in("file"), std::string(50'000, static_cast<char>('a' + i % 26)));
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(0, torn);
+}
+
+TEST_F(Files, OfAFolderAppearTogether) {
+  for (const auto durability : {Durability::kProcess, Durability::kFull}) {
+    FolderWriter writer(in("deep/target"), durability);
+    write_file(writer.path() / "a", "1");
+    write_file(writer.path() / "sub/b", "2");
+    fs::remove_all(in("deep/target"));
+    writer.commit();
+    EXPECT_EQ("1", read_file(in("deep/target/a")));
+    EXPECT_EQ("2", read_file(in("deep/target/sub/b")));
+    EXPECT_EQ(1U, count_entries(in("deep")));
+  }
+}
+
+TEST_F(Files, OfAFolderReplaceTheOldOnes) {
+  for (const auto* text : {"first", "second"}) {
+    FolderWriter writer(in("target/"));
+    write_file(writer.path() / text, text);
+    writer.commit();
+  }
+  EXPECT_FALSE(fs::exists(in("target/first")));
+  EXPECT_EQ("second", read_file(in("target/second")));
+  EXPECT_EQ(1U, count_entries(folder_.path()));
+}
+
+TEST_F(Files, OfAFolderNotCommittedVanish) {
+  write_file(in("target/old"), "old");
+  {
+    const FolderWriter writer(in("target"));
+    write_file(writer.path() / "new", "new");
+    EXPECT_EQ(2U, count_entries(folder_.path()));
+  }
+  EXPECT_EQ("old", read_file(in("target/old")));
+  EXPECT_EQ(1U, count_entries(folder_.path()));
+}
+
+TEST_F(Files, OfAFolderAreSeenOldOrNew) {
+  const auto write = [&](int i) {
+    FolderWriter writer(in("target"));
+    write_file(writer.path() / "a", std::to_string(i));
+    write_file(writer.path() / "b", std::to_string(i));
+    writer.commit();
+  };
+  write(0);
+  std::atomic<bool> done{false};
+  std::atomic<int> missing{0}, looks{0};
+  std::thread reader([&] {
+    while (!done) {
+      if (!fs::exists(in("target"))) ++missing;
+      ++looks;
+    }
+  });
+  for (int i = 1; i < 200 || looks < 20; ++i) write(i);
+  done = true;
+  reader.join();
+  EXPECT_EQ(0, missing);
+  EXPECT_EQ(read_file(in("target/a")), read_file(in("target/b")));
+}
+
+TEST_F(Files, AreLockedAgainstOtherHolders) {
+  int inside = 0, most = 0;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) {
+        const FileLock lock(in("sub/lock"));
+        {
+          const std::lock_guard guard(mutex);
+          most = std::max(most, ++inside);
+        }
+        std::this_thread::yield();
+        const std::lock_guard guard(mutex);
+        --inside;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(1, most);
+}
+
+TEST(TemporaryFolder, VanishesWithAllItHolds) {
+  fs::path path;
+  {
+    const TemporaryFolder folder;
+    path = folder.path();
+    write_file(path / "a/b", "x");
+  }
+  EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(ContentHash, IsFnv1a) {
+  EXPECT_EQ("cbf29ce484222325", content_hash(""));
+  EXPECT_EQ("af63dc4c8601ec8c", content_hash("a"));
+  EXPECT_EQ("85944171f73967e8", content_hash("foobar"));
+}
+
+}  // namespace
+}  // namespace ivory
