@@ -1,0 +1,55 @@
+// Monitor: watches one metric, and says which epoch was the best.
+#pragma once
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include <ivory/base/params.h>
+
+namespace ivory {
+
+class Run;
+
+// Looks at the run's Metrics at the end of each epoch. NaN is never best; an epoch as good as the best is not
+// better.
+//
+// Threads: those of its run. Errors: kInvalidArgument when the run has no Metrics, or when that does not log
+// the metric (validation samples may be missing), naming the nearest name: before the first epoch.
+class Monitor {
+ public:
+  using ivory_interface = Monitor;
+  // `mode`: "min", "max", or "auto": "max" for a metric of which a word is accuracy, acc, auc, f1, r2,
+  // precision, recall or top, else "min". Errors: kInvalidArgument about "mode" or "metric".
+  explicit Monitor(std::string metric = "val_loss", std::string_view mode = "auto");
+  virtual ~Monitor() = default;
+
+  [[nodiscard]] const std::string& metric() const noexcept { return metric_; }
+  [[nodiscard]] std::string_view mode() const noexcept { return maximize_ ? "max" : "min"; }
+  // Of the present epoch; NaN before the first.
+  [[nodiscard]] double score() const noexcept { return score_; }
+  // NaN, and -1, as long as no epoch had a score.
+  [[nodiscard]] double best_score() const noexcept { return best_score_; }
+  [[nodiscard]] int best_epoch() const noexcept { return best_epoch_; }
+  // True if the present epoch is the best so far.
+  [[nodiscard]] bool is_best() const noexcept { return is_best_; }
+  // True if `score` is better than `other` by more than `min_delta`. Any score is better than NaN.
+  [[nodiscard]] bool is_better(double score, double other, double min_delta = 0) const noexcept;
+
+  void on_init_end(Run& run);
+  void on_epoch_begin(Run& run);
+  void on_epoch_end(Run& run);
+
+  [[nodiscard]] Params state_dict() const;
+  void load_state_dict(const Params& state);
+
+ private:
+  std::string metric_;
+  bool maximize_;
+  bool is_best_ = false;
+  double score_ = std::numeric_limits<double>::quiet_NaN();
+  double best_score_ = std::numeric_limits<double>::quiet_NaN();
+  int epoch_ = -1;
+  int best_epoch_ = -1;
+};
+
+}  // namespace ivory
