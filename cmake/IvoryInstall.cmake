@@ -1,5 +1,5 @@
 # The package: find_package(ivory [COMPONENTS base tracking …]) gives ivory::<library> for each component and
-# what it needs, or for all. Programs: ivory::command, and ivory::manifest for ivory_write_manifest.
+# what it needs, or for all that need no further package. Programs: ivory::command, and ivory::manifest for ivory_write_manifest.
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/ivory)
 
@@ -7,7 +7,8 @@ get_property(IVORY_LIBRARIES GLOBAL PROPERTY IVORY_LIBRARIES)
 set(IVORY_NEEDS "")
 foreach(library ${IVORY_LIBRARIES})
   get_property(needs GLOBAL PROPERTY IVORY_NEEDS_${library})
-  string(APPEND IVORY_NEEDS "set(_ivory_needs_${library} ${needs})\n")
+  get_property(packages GLOBAL PROPERTY IVORY_PACKAGES_${library})
+  string(APPEND IVORY_NEEDS "set(_ivory_needs_${library} ${needs})\nset(_ivory_packages_${library} ${packages})\n")
   install(EXPORT ivory-${library} NAMESPACE ivory:: DESTINATION ${package_folder} COMPONENT ${library})
 endforeach()
 

@@ -1,17 +1,18 @@
 include(IvoryModule)
 
-# ivory_add_library(name [PUBLIC targets…] [PRIVATE targets…])
+# ivory_add_library(name [PUBLIC targets…] [PRIVATE targets…] [PACKAGES packages…])
 # The library in the current folder: include/ivory/<name>/*.h are its public headers, src/*.cpp its body.
-# What it does not link it cannot include. PUBLIC takes Ivory's own libraries only: what others see of a
-# third-party package stays nothing, so that find_package(ivory) needs none of them.
+# What it does not link it cannot include. PUBLIC takes Ivory's own libraries: third-party packages stay behind
+# .cpp files, so that find_package(ivory) needs none of them. A module whose users see one all the same names
+# it under PACKAGES, and find_package(ivory COMPONENTS <name>) looks for it.
 function(ivory_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PUBLIC;PRIVATE;PACKAGES")
   set(needs ${arg_PUBLIC} ${arg_PRIVATE})
   list(FILTER needs INCLUDE REGEX "^ivory::")
   set(foreign ${arg_PUBLIC})
   list(FILTER foreign EXCLUDE REGEX "^ivory::")
-  if(foreign)
-    message(FATAL_ERROR "ivory_${name} may link ${foreign} PRIVATE only: a third-party package stays behind .cpp files")
+  if(foreign AND NOT arg_PACKAGES)
+    message(FATAL_ERROR "ivory_${name} should link ${foreign} PRIVATE: a third-party package stays behind .cpp files")
   endif()
   set(own ${arg_PRIVATE})
   list(FILTER own INCLUDE REGEX "^ivory::")
@@ -39,6 +40,7 @@ function(ivory_add_library name)
   list(TRANSFORM needs REPLACE "^ivory::" "")
   set_property(GLOBAL APPEND PROPERTY IVORY_LIBRARIES ${name})
   set_property(GLOBAL PROPERTY IVORY_NEEDS_${name} ${needs})
+  set_property(GLOBAL PROPERTY IVORY_PACKAGES_${name} ${arg_PACKAGES})
   set_property(GLOBAL PROPERTY IVORY_FOLDER_${name} "${CMAKE_CURRENT_SOURCE_DIR}")
   install(TARGETS ivory_${name} EXPORT ivory-${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${name})
   if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/include")
@@ -46,7 +48,7 @@ function(ivory_add_library name)
   endif()
 endfunction()
 
-# ivory_add_module(name [PUBLIC targets…] [PRIVATE targets…])
+# ivory_add_module(name …), as ivory_add_library.
 # A module that Ivory loads on demand: a library whose manifest is written beside it when it is built,
 # so that YAML can be checked without loading its code.
 function(ivory_add_module name)

@@ -25,7 +25,7 @@ check_includes() {
 
 check_readmes() {
   local name=$1 folder=$2
-  [ "$(cat "$folder/README.md" 2>/dev/null | wc -w)" -ge 20 ] ||
+  [ "$(grep -cE '([^ ]+ +){10}' "$folder/README.md")" -ge 2 ] ||
     fault "$name: $folder/README.md should say what it is for and what it leaves to its neighbours"
 }
 
