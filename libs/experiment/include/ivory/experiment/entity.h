@@ -60,8 +60,8 @@ class Entity {
   // The first member that is a T, or null.
   template <class T>
   [[nodiscard]] std::shared_ptr<T> find() const {
-    for (const auto& [name, value] : members_)
-      if (auto found = value.find<T>()) return found;
+    for (const std::pair<std::string, Value>& member : members_)
+      if (auto found = member.second.find<T>()) return found;
     return nullptr;
   }
   // Replaces or adds a member.

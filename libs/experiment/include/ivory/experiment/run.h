@@ -95,12 +95,11 @@ class Run : public Creator {
   struct Callback {
     void (*call)(void*, Run&);
     void* object;
-    const std::string* member;
+    std::string member;
   };
   class BestKeeper;
   void start_mode(std::string_view mode);
   void start_both();
-  void restore_best(BestKeeper* keeper);
   void end(const std::exception_ptr& failure);
   [[nodiscard]] std::int64_t setting(std::string_view key, std::int64_t fallback) const;
 
@@ -109,6 +108,7 @@ class Run : public Creator {
   std::vector<std::string> modules_;  // whose process-wide state is set when it starts
   std::array<std::vector<Callback>, kHookCount> callbacks_;
   std::shared_ptr<Tracker> tracker_;
+  std::unique_ptr<BestKeeper> best_keeper_;  // while `both` runs without a tracker
   const BatchResult* batch_ = nullptr;
   bool stopping_ = false;
   std::string stop_reason_;

@@ -17,16 +17,20 @@ namespace ivory {
 // Threads: any method from any thread.
 class Tracker {
  public:
-  // Relative paths of the URI start from `directory`. Errors: kInvalidArgument for an unknown scheme.
-  explicit Tracker(std::string tracking_uri = std::string(tracking::kDefaultTrackingUri), Durability durability = Durability::kProcess,
-                   std::filesystem::path directory = {});
+  explicit Tracker(std::string tracking_uri = std::string(tracking::kDefaultTrackingUri), Durability durability = Durability::kProcess);
+  // Where relative paths of the URI start; the process's directory otherwise. Before the store is first used.
+  void set_directory(std::filesystem::path directory) { directory_ = std::move(directory); }
 
   [[nodiscard]] const std::string& tracking_uri() const noexcept { return uri_; }
   [[nodiscard]] Durability durability() const noexcept { return durability_; }
+  [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   // Errors: those of open_store().
   [[nodiscard]] tracking::TrackingStore& store();
-  // Whether the store is there, and could serve: for those that must not write. Errors: as store().
-  void check();
+  // True if there is a store already. Writes nothing. Errors: kInvalidArgument for an unknown scheme, or a
+  // store that cannot serve.
+  bool exists();
+  // The store for reading only. Errors: kNotFound if there is none.
+  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> open_read_only() const;
 
  private:
   [[nodiscard]] tracking::StoreOptions options() const;

@@ -7,6 +7,7 @@
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/tracker.h>
+#include <ivory/tracking/artifact_store.h>
 
 namespace ivory {
 
@@ -26,6 +27,7 @@ class Tracking {
   [[nodiscard]] const std::string& experiment_id() const noexcept { return run_.experiment_id; }
   // The folder of the run's artifacts.
   [[nodiscard]] std::filesystem::path artifact_folder() const;
+  // Writes the artifact params.yaml.
   void log_params_file(const Params& params);
 
   void on_init_begin(Run& run);
@@ -36,9 +38,10 @@ class Tracking {
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
  private:
-  void save(const Run& run, std::string_view state);
+  [[nodiscard]] std::filesystem::path state_folder(std::string_view state) const;
   std::shared_ptr<Tracker> tracker_;
   tracking::RunRecord run_;
+  std::unique_ptr<tracking::ArtifactStore> artifacts_;
   bool ended_ = false;
 };
 

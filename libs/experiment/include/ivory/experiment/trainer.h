@@ -59,8 +59,6 @@ class Trainer {
   virtual void end_train(Run& run);
   // One batch of validation or test (run.mode() == "test").
   virtual void evaluate_batch(Run& run, const Batch& batch, BatchResult& result) = 0;
-  // After validation and before on_epoch_end is called.
-  virtual void end_epoch(Run& run);
   // A stream of its own for each batch of each epoch, by which a run resumed in the middle draws the same.
   [[nodiscard]] std::uint64_t seed_of_batch(const Run& run) const;
 
@@ -71,7 +69,7 @@ class Trainer {
  private:
   void fit(Run& run);
   void fit_epoch(Run& run);
-  void evaluate(Run& run, DataLoader& loader, bool test);
+  void evaluate(Run& run, DataLoader& loader, Hook after_batch);
   void test(Run& run);
 
   TrainerOptions options_;

@@ -1,0 +1,142 @@
+#include <ivory/experiment/creator.h>
+
+#include <algorithm>
+#include <array>
+
+#include <ivory/base/error.h>
+#include <ivory/base/rng.h>
+#include <ivory/experiment/run.h>
+#include <ivory/registry/overrides.h>
+
+namespace ivory {
+namespace {
+
+// Keys of a section that are no members: what ivory.Run takes, and what is filled in.
+std::vector<std::string> setting_names(const Registry& registry) {
+  std::vector<std::string> names = registry.get("ivory.Run").arg_names();
+  names.insert(names.end(), {"class", "name", "id"});
+  return names;
+}
+
+void check_settings(const Registry& registry, const Params& section) {
+  const TypeInfo& run = registry.get("ivory.Run");
+  for (const auto& [key, value] : section.items()) {
+    if (key == "class" && registry.get(value.as_string(), value).name != run.name)
+      throw Error(ErrorCode::kInvalidArgument, at_place(value, "expected the class ivory.Run, found " + value.as_string()));
+    const ArgInfo* arg = run.find_arg(key);
+    if (arg == nullptr || accepts(arg->type, value)) continue;
+    throw Error(ErrorCode::kInvalidArgument, at_place(value, "'" + key + "' takes " + arg->type.to_text() + ", found " + value.to_text()));
+  }
+}
+
+std::string library_of_section(const Params& section) {
+  const Params* library = section.find("library");
+  return library != nullptr && library->is_string() ? library->as_string() : std::string();
+}
+
+std::int64_t setting(const Params& section, std::string_view key, std::int64_t fallback) {
+  const Params* value = section.find(key);
+  return value == nullptr ? fallback : value->as_int();
+}
+
+Members make_members(const Blueprint& blueprint) {
+  Members members;
+  const auto lookup = [&](std::string_view name) { return members.at(name); };
+  for (const std::string& name : blueprint.names()) members.set(name, blueprint.make(name, lookup));
+  return members;
+}
+
+// Makes what is asked for and, on the way, what it refers to.
+class LazyMembers {
+ public:
+  explicit LazyMembers(const Blueprint& blueprint) : blueprint_(blueprint) {}
+  Value make_part(std::string_view path) {
+    return blueprint_.make_part(path, [this](std::string_view name) { return member(name); });
+  }
+
+ private:
+  Value member(std::string_view name) {
+    if (const Value* made = made_.find(name)) return *made;
+    Value value = make_part(name);
+    made_.set(name, value);
+    return value;
+  }
+  const Blueprint& blueprint_;
+  Members made_;
+};
+
+}  // namespace
+
+struct Creator::Plan {
+  Params params, update;
+  Blueprint blueprint;
+  ProcessSettings process;
+};
+
+const Workshop& Creator::workshop() const {
+  if (workshop_ == nullptr)
+    throw Error(ErrorCode::kUnsupported, "this run was made directly from instances; it has no parameter file to make others from");
+  return *workshop_;
+}
+
+std::pair<Params, Params> Creator::create_params(const Params& args, std::string_view name) const {
+  const Params* section = params_.find(name);
+  if (section == nullptr)
+    throw Error(ErrorCode::kInvalidArgument, "there is no section '" + std::string(name) + "' in the parameters" + did_you_mean(name, params_.keys()));
+  Overridden overridden = apply_overrides(*workshop().registry, library_of_section(*section), *section, args);
+  Params params = params_;
+  params.set(name, std::move(overridden.params));
+  return {std::move(params), std::move(overridden.update)};
+}
+
+Creator::Plan Creator::plan(const Params& args, std::string_view name) const {
+  auto [params, update] = create_params(args, name);
+  const Registry& registry = *workshop().registry;
+  const Params& section = params.at(name);
+  check_settings(registry, section);
+  Blueprint blueprint(registry, section, library_of_section(section), setting_names(registry), workshop().directory);
+  ProcessSettings process;
+  process.seed = derive_seed({.seed = static_cast<std::uint64_t>(setting(section, "seed", 0)),
+                              .repeat = static_cast<std::uint64_t>(setting(section, "repeat", 0)),
+                              .purpose = "init"});
+  process.threads = static_cast<int>(setting(section, "threads", 1));
+  return {std::move(params), std::move(update), std::move(blueprint), process};
+}
+
+Run Creator::create_run(const Params& args, std::string_view name) const {
+  Plan made = plan(args, name);
+  const std::vector<std::string> modules = made.blueprint.modules();
+  workshop().registry->prepare_process(modules, made.process);
+  Run run(std::move(made.params), make_members(made.blueprint).items());
+  run.update_ = std::move(made.update);
+  run.modules_ = modules;
+  run.source_name_ = workshop().source_name;
+  run.workshop_ = workshop_;
+  if (workshop().tracker != nullptr) run.set_tracker(workshop().tracker, name);
+  return run;
+}
+
+Value Creator::create_instance(std::string_view instance_name, const Params& args, std::string_view name) const {
+  const Plan made = plan(args, name);
+  workshop().registry->prepare_process(made.blueprint.modules(), made.process);
+  return LazyMembers(made.blueprint).make_part(instance_name);
+}
+
+Params Creator::resolve_params(const Params& args, std::string_view name) const {
+  Plan made = plan(args, name);
+  made.params.set(name, made.blueprint.resolved());
+  return std::move(made.params);
+}
+
+void Creator::check(const Params& args, std::string_view name) const {
+  const Plan made = plan(args, name);
+  workshop().registry->prepare_process(made.blueprint.modules(), made.process);
+  make_members(made.blueprint);
+}
+
+Params Creator::present_value(std::string_view parameter, const Params& place) const {
+  const Params& section = params_.at("run");
+  return ivory::present_value(*workshop().registry, library_of_section(section), section, parameter, place);
+}
+
+}  // namespace ivory

@@ -1,0 +1,253 @@
+#include <ivory/experiment/run.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include <ivory/base/error.h>
+#include <ivory/base/files.h>
+#include <ivory/base/interrupt.h>
+#include <ivory/base/log.h>
+#include <ivory/base/rng.h>
+#include <ivory/data/data_loaders.h>
+#include <ivory/experiment/monitor.h>
+#include <ivory/experiment/tracker.h>
+#include <ivory/experiment/tracking.h>
+
+#include "best_keeper.h"
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string state_file(const std::string& member, const ObjectOps& ops) { return member + "." + ops.state_extension; }
+
+Params state_of(const Value& member) {
+  const ObjectOps& ops = *member.ops();
+  if (ops.state_dict != nullptr) return ops.state_dict(member.pointer());
+  std::ostringstream out(std::ios::binary);
+  ops.save(member.pointer(), out);
+  return std::move(out).str();
+}
+
+void give_state(const std::string& name, const Value& member, const Params& state) {
+  const ObjectOps& ops = *member.ops();
+  try {
+    if (ops.load_state_dict != nullptr) {
+      ops.load_state_dict(member.pointer(), state);
+    } else {
+      std::istringstream in(state.as_string(), std::ios::binary);
+      ops.load(member.pointer(), in);
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), "the state of '" + name + "': " + error.what());
+  }
+}
+
+bool has_state(const Value& member) { return member.is_object() && member.ops()->has_state(); }
+
+std::string message_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception that is no std::exception";
+  }
+}
+
+bool is_interruption(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Interrupted&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Run::Run(Params params, NamedValues instances) {
+  if (!params.is_null()) params_ = std::move(params);
+  members_ = Members(std::move(instances));
+}
+
+Run::Run(Run&& other) noexcept = default;
+Run& Run::operator=(Run&& other) noexcept = default;
+
+Run::~Run() {
+  // A run that was made and never started, or left in the middle by its owner.
+  const auto tracking = find<Tracking>();
+  if (tracking == nullptr || tracking->ended()) return;
+  try {
+    tracking->end(tracking::RunStatus::kKilled);
+  } catch (const std::exception& error) {
+    log_warning(std::string("the end of ") + name_ + " could not be recorded: " + error.what());
+  }
+}
+
+std::int64_t Run::setting(std::string_view key, std::int64_t fallback) const {
+  const Params* section = params_.find("run");
+  const Params* value = section == nullptr ? nullptr : section->find(key);
+  return value == nullptr ? fallback : value->as_int();
+}
+
+std::uint64_t Run::seed() const { return static_cast<std::uint64_t>(setting("seed", 0)); }
+std::uint64_t Run::repeat() const { return static_cast<std::uint64_t>(setting("repeat", 0)); }
+int Run::threads() const { return static_cast<int>(setting("threads", 1)); }
+
+void Run::create_callbacks() {
+  for (auto& list : callbacks_) list.clear();
+  for (const auto& [name, member] : members_) {
+    if (!member.is_object()) continue;
+    for (std::size_t hook = 0; hook < kHookCount; ++hook)
+      if (auto* const call = member.ops()->hooks[hook]) callbacks_[hook].push_back({call, member.pointer(), name});
+  }
+}
+
+std::vector<std::string> Run::callbacks(Hook hook) const {
+  std::vector<std::string> names;
+  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)]) names.push_back(callback.member);
+  return names;
+}
+
+void Run::call(Hook hook) {
+  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)]) callback.call(callback.object, *this);
+  if (hook != Hook::kEpochEnd || best_keeper_ == nullptr) return;
+  const auto monitor = find<Monitor>();
+  if (monitor != nullptr && monitor->is_best()) save(best_keeper_->folder());
+}
+
+void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name) {
+  const Params* experiment = params_.find("experiment");
+  const Params* experiment_name = experiment == nullptr ? nullptr : experiment->find("name");
+  auto tracking = std::make_shared<Tracking>(tracker, experiment_name == nullptr ? "Default" : experiment_name->as_string(), name, update_);
+  tracker_ = std::move(tracker);
+  id_ = tracking->run_id();
+  name_ = tracking->run_name();
+  params_["experiment"].set("id", tracking->experiment_id());
+  Params& section = params_[name];
+  Params named{{"name", name_}, {"id", id_}};
+  for (auto& [key, value] : section.is_null() ? Params::map().items() : section.items())
+    if (!named.contains(key)) named.set(key, std::move(value));
+  section = std::move(named);
+  set("tracking", Value::object(tracking));
+  tracking->log_params_file(params_);
+}
+
+void Run::stop(std::string reason) {
+  stopping_ = true;
+  stop_reason_ = std::move(reason);
+}
+
+bool Run::has_test() const {
+  const auto loaders = find<DataLoaders>();
+  const auto datasets = loaders != nullptr ? loaders->datasets() : find<Datasets>();
+  return datasets != nullptr && datasets->test()->size() > 0;
+}
+
+void Run::start(std::string_view mode) {
+  if (mode != "train" && mode != "test" && mode != "both") {
+    static const std::vector<std::string> kModes{"train", "test", "both"};
+    throw Error(ErrorCode::kInvalidArgument, "a run starts in mode train, test or both, not '" + std::string(mode) + "'" + did_you_mean(mode, kModes, 0));
+  }
+  try {
+    if (mode == "both") {
+      start_both();
+    } else {
+      start_mode(mode);
+    }
+  } catch (...) {
+    best_keeper_.reset();
+    end(std::current_exception());
+    throw;
+  }
+  end(nullptr);
+}
+
+void Run::start_mode(std::string_view mode) {
+  mode_ = mode;
+  stopping_ = false;
+  stop_reason_.clear();
+  if (workshop_ != nullptr) {
+    const std::uint64_t start_seed = derive_seed({.seed = seed(), .repeat = repeat(), .purpose = "start"});
+    workshop_->registry->prepare_process(modules_, {start_seed, threads()});
+  }
+  create_callbacks();
+  call(Hook::kInitBegin);
+  call(Hook::kInitEnd);
+  const std::vector<Value> members = members_.values();  // a start may add members
+  for (const Value& member : members)
+    if (member.is_object() && member.ops()->start != nullptr) member.ops()->start(member.pointer(), *this);
+}
+
+void Run::start_both() {
+  const auto tracking = find<Tracking>();
+  if (tracking == nullptr) best_keeper_ = std::make_unique<BestKeeper>();
+  start_mode("train");
+  const fs::path best = tracking != nullptr ? tracking->artifact_folder() / "best" : best_keeper_->folder();
+  if (has_test()) {
+    if (find<Monitor>() != nullptr && fs::exists(best)) load_state_dict(load(best));
+    start_mode("test");
+  } else {
+    log_debug(name_ + ": there are no samples to test");
+  }
+  best_keeper_.reset();
+}
+
+void Run::end(const std::exception_ptr& failure) {
+  const auto tracking = find<Tracking>();
+  if (tracking == nullptr) return;
+  if (failure == nullptr) return tracking->end(tracking::RunStatus::kFinished);
+  try {
+    if (is_interruption(failure)) return tracking->end(tracking::RunStatus::kKilled);
+    tracking->end(tracking::RunStatus::kFailed, message_of(failure));
+  } catch (const std::exception& error) {
+    // The failure that ended the run is the one to report.
+    log_warning("the end of " + name_ + " could not be recorded: " + error.what());
+  }
+}
+
+Params Run::state_dict() const {
+  Params state = Params::map();
+  for (const auto& [name, member] : members_)
+    if (has_state(member)) state.set(name, state_of(member));
+  return state;
+}
+
+void Run::load_state_dict(const Params& state) {
+  for (const auto& [name, value] : state.items()) {
+    const Value& member = members_.at(name);
+    if (!has_state(member)) throw Error(ErrorCode::kInvalidArgument, "the member '" + name + "' has no state");
+    give_state(name, member, value);
+  }
+}
+
+void Run::save(const fs::path& directory) const {
+  const Durability durability = tracker_ == nullptr ? Durability::kProcess : tracker_->durability();
+  FolderWriter folder(directory, durability);
+  for (const auto& [name, member] : members_) {
+    if (!has_state(member)) continue;
+    const Params state = state_of(member);
+    write_file(folder.path() / state_file(name, *member.ops()), member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string(),
+               durability);
+  }
+  folder.commit();
+}
+
+Params Run::load(const fs::path& directory) const {
+  if (!fs::is_directory(directory)) throw Error(ErrorCode::kNotFound, directory.string() + " is no folder of saved members");
+  Params state = Params::map();
+  for (const auto& [name, member] : members_) {
+    if (!has_state(member)) continue;
+    const fs::path file = directory / state_file(name, *member.ops());
+    if (!fs::exists(file)) continue;
+    std::string bytes = read_file(file);
+    state.set(name, member.ops()->state_dict != nullptr ? Params::from_json(bytes) : Params(std::move(bytes)));
+  }
+  return state;
+}
+
+}  // namespace ivory

@@ -1,0 +1,29 @@
+#include <ivory/experiment/tracker.h>
+
+#include <utility>
+
+namespace ivory {
+
+Tracker::Tracker(std::string tracking_uri, Durability durability) : uri_(std::move(tracking_uri)), durability_(durability) {}
+
+tracking::StoreOptions Tracker::options() const { return {.durability = durability_, .working_directory = directory_}; }
+
+tracking::TrackingStore& Tracker::store() {
+  const std::scoped_lock lock(mutex_);
+  if (store_ == nullptr) store_ = tracking::open_store(uri_, options());
+  return *store_;
+}
+
+bool Tracker::exists() {
+  if (!tracking::store_exists(uri_, options())) return false;
+  static_cast<void>(open_read_only());
+  return true;
+}
+
+std::shared_ptr<tracking::TrackingStore> Tracker::open_read_only() const {
+  tracking::StoreOptions read_only = options();
+  read_only.access = tracking::Access::kReadOnly;
+  return tracking::open_store(uri_, read_only);
+}
+
+}  // namespace ivory

@@ -1,0 +1,105 @@
+#include <ivory/experiment/tracking.h>
+
+#include <utility>
+#include <vector>
+
+#include <ivory/base/error.h>
+#include <ivory/experiment/metrics.h>
+#include <ivory/experiment/monitor.h>
+#include <ivory/experiment/run.h>
+#include <ivory/experiment/trainer.h>
+#include <ivory/tracking/liveness.h>
+#include <ivory/yaml/yaml.h>
+
+#include "run_context.h"
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kErrorTag = "ivory.error";
+
+std::int64_t epoch_of(const Run& run) {
+  const auto trainer = run.find<Trainer>();
+  return trainer == nullptr ? 0 : std::max(trainer->epoch(), 0);
+}
+
+// The files of `source` under a second name, without their bytes: a state is never changed, only replaced.
+void link_folder(const fs::path& source, const fs::path& target, Durability durability) {
+  FolderWriter folder(target, durability);
+  for (const auto& file : fs::directory_iterator(source)) {
+    std::error_code failed;
+    const fs::path copy = folder.path() / file.path().filename();
+    fs::create_hard_link(file.path(), copy, failed);
+    if (failed) fs::copy_file(file.path(), copy);  // a file system without links
+  }
+  folder.commit();
+}
+
+}  // namespace
+
+Tracking::Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name, const Params& update)
+    : tracker_(std::move(tracker)) {
+  tracking::TrackingStore& store = tracker_->store();
+  tracking::CreateRun create;
+  create.experiment_id = store.find_or_create_experiment(experiment).id;
+  create.name_prefix = name;
+  create.tags = run_context_tags(tracker_->directory());
+  run_ = store.create_run(create);
+  artifacts_ = tracking::open_artifact_store(run_.artifact_uri, tracker_->durability());
+  tracking::Batch batch;
+  for (const auto& [key, value] : update.items()) batch.params.push_back({key, value.to_text()});
+  if (!batch.params.empty()) store.log_batch(run_.run_id, batch);
+}
+
+fs::path Tracking::artifact_folder() const { return state_folder({}); }
+
+fs::path Tracking::state_folder(std::string_view state) const {
+  const auto path = artifacts_->local_path(state);
+  if (!path) throw Error(ErrorCode::kUnsupported, "states are kept in local artifact folders, not in " + run_.artifact_uri);
+  return *path;
+}
+
+void Tracking::log_params_file(const Params& params) { artifacts_->write("params.yaml", to_yaml(params)); }
+
+void Tracking::on_init_begin(Run& /*run*/) {
+  if (!ended_) return;
+  // Started again: this process has it now.
+  tracker_->store().update_run(run_.run_id, {.status = tracking::RunStatus::kRunning});
+  tracker_->store().set_tag(run_.run_id, {std::string(tracking::kProcessTag), tracking::this_process().to_text()});
+  ended_ = false;
+}
+
+void Tracking::on_epoch_end(Run& run) {
+  tracking::Batch batch;
+  const tracking::TimeMs now = tracking::now_ms();
+  const std::int64_t epoch = epoch_of(run);
+  const auto monitor = run.find<Monitor>();
+  if (const auto metrics = run.find<Metrics>())
+    for (const auto& [key, value] : metrics->record()) batch.metrics.push_back({key, value, now, epoch});
+  if (monitor != nullptr && monitor->best_epoch() >= 0) {
+    batch.metrics.push_back({"best_score", monitor->best_score(), now, epoch});
+    batch.metrics.push_back({"best_epoch", static_cast<double>(monitor->best_epoch()), now, epoch});
+  }
+  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
+  run.save(state_folder("current"));
+  if (monitor != nullptr && monitor->is_best()) link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
+}
+
+void Tracking::on_test_end(Run& run) {
+  tracking::Batch batch;
+  const tracking::TimeMs now = tracking::now_ms();
+  if (const auto metrics = run.find<Metrics>())
+    for (const auto& [key, value] : metrics->test_record()) batch.metrics.push_back({key, value, now, epoch_of(run)});
+  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
+  run.save(state_folder("test"));
+}
+
+void Tracking::end(tracking::RunStatus status, std::string_view error) {
+  if (!error.empty()) tracker_->store().set_tag(run_.run_id, {std::string(kErrorTag), std::string(error)});
+  tracker_->store().update_run(run_.run_id, {.status = status, .end_time_ms = tracking::now_ms()});
+  ended_ = true;
+}
+
+}  // namespace ivory
