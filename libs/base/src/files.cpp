@@ -1,6 +1,5 @@
 #include <ivory/base/files.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,7 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -68,16 +67,18 @@ void sync_path(const fs::path& path, int flags) {
 
 void sync_folder(const fs::path& folder) { sync_path(folder, O_DIRECTORY); }
 
-void sync_tree(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
+void sync_tree(const fs::path& folder) try {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.is_symlink()) continue;
     if (entry.is_directory()) {
-      sync_tree(entry.path());
+      sync_folder(entry.path());
     } else if (entry.is_regular_file()) {
       sync_path(entry.path(), 0);
     }
   }
   sync_folder(folder);
+} catch (const fs::filesystem_error& error) {
+  fail("sync", folder, error.code().value());
 }
 
 // Makes `folder` and its parents; with kFull, their entries outlive a power cut.
@@ -94,10 +95,13 @@ void make_folders(const fs::path& folder, Durability durability) {
   if (!fs::is_directory(folder, error)) fail("make the folder", folder, reason);
 }
 
-// A name beside `target` that no other call of any process is using.
+// A name beside `target` that no other call of any process is using, nor one that was killed on the way. The
+// process ID tells a forked child from its parent, the random part one machine or container from another.
 fs::path aside_name(const fs::path& target) {
+  static const unsigned origin = std::random_device()();
   static std::atomic<unsigned> count{0};
-  return folder_of(target) / (".ivory-" + std::to_string(getpid()) + "-" + std::to_string(count++) + ".tmp");
+  return folder_of(target) / (".ivory-" + std::to_string(origin) + "-" + std::to_string(getpid()) + "-" +
+                              std::to_string(count++) + ".tmp");
 }
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
