@@ -43,7 +43,7 @@ Params::Map to_items(std::initializer_list<Params> pairs) {
 
 // What was found, short enough for a message.
 std::string describe(const Params& value) {
-  const std::string name(Params::kind_name(value.kind()));
+  std::string name(Params::kind_name(value.kind()));
   if (value.is_null()) return name;
   constexpr std::size_t kLongest = 40;
   auto text = value.to_text();
