@@ -29,6 +29,11 @@ std::string to_uri(const std::filesystem::path& path) {
   return uri;
 }
 
+// The file or its folder cannot be written, and SQLite wants to.
+bool needs_another_way(int code) {
+  return (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
+}
+
 bool has_write_ahead_log(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path.string() + "-wal", ignored);
@@ -118,7 +123,7 @@ std::optional<std::int64_t> Query::find_integer(int column) const {
 
 Connection::Connection(ConnectionOptions options)
     : options_(std::move(options)), jitter_(static_cast<std::minstd_rand::result_type>(getpid())) {
-  open();
+  options_.mode == OpenMode::kReadOnly ? open_to_read() : open_to_write();
   configure();
 }
 
@@ -136,21 +141,32 @@ int Connection::open_handle(const std::string& name, int flags) {
 // A reader also opens for writing where it may: only then does SQLite repair what a killed process left, and
 // tidy up its side files at the end. Its content cannot change by the reader's statements (query_only).
 // Where it may not, and no log stands beside the file, the file is as good as immutable.
-void Connection::open() {
+void Connection::open_to_read() {
   const std::string name = options_.path.string();
-  const int create = options_.mode == OpenMode::kCreate ? SQLITE_OPEN_CREATE : 0;
-  int code = open_handle(name, SQLITE_OPEN_READWRITE | create);
-  if (options_.mode == OpenMode::kReadOnly) {
-    if (code == SQLITE_OK && is_writable()) return;
+  int code = open_handle(name, SQLITE_OPEN_READWRITE);
+  if (code == SQLITE_OK && is_writable()) code = probe();
+  if (needs_another_way(code) || !is_writable()) {
     code = open_handle(name, SQLITE_OPEN_READONLY);
-    if (code == SQLITE_OK) {
-      code = sqlite3_exec(handle_.get(), "SELECT 1 FROM sqlite_master LIMIT 1", nullptr, nullptr, nullptr);
-    }
-    if ((code & 0xff) == SQLITE_CANTOPEN && !has_write_ahead_log(options_.path)) {
-      code = open_handle(to_uri(options_.path) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
-    }
+    if (code == SQLITE_OK) code = probe();
+  }
+  if (needs_another_way(code) && !has_write_ahead_log(options_.path)) {
+    code = open_handle(to_uri(options_.path) + "?immutable=1", SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
   }
   if (code != SQLITE_OK) fail(code, "open");
+}
+
+void Connection::open_to_write() {
+  const int create = options_.mode == OpenMode::kCreate ? SQLITE_OPEN_CREATE : 0;
+  const int code = open_handle(options_.path.string(), SQLITE_OPEN_READWRITE | create);
+  if (code != SQLITE_OK) fail(code, "open");
+  if (!is_writable()) {
+    throw Error(ErrorCode::kIo, "database '" + options_.path.string() + "': the file is read-only");
+  }
+}
+
+// Opening alone reads nothing.
+int Connection::probe() {
+  return sqlite3_exec(handle_.get(), "SELECT 1 FROM sqlite_master LIMIT 1", nullptr, nullptr, nullptr);
 }
 
 void Connection::configure() {

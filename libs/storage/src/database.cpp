@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLargestGroup = 256;
 constexpr std::chrono::milliseconds kRetryPause{2};
-constexpr std::chrono::milliseconds kSwitchPatience{2'000};
+constexpr std::chrono::milliseconds kSwitchPatience{500};
 
 // WAL needs memory shared by all users of the file, which these file systems do not give across machines.
 bool is_on_network(const std::filesystem::path& path) {
@@ -63,9 +63,6 @@ void roll_back(Connection& connection) {
 
 Database::Database(DatabaseOptions options) : options_(std::move(options)) {
   retry_while_busy(options_.busy_timeout, [&] { writer_ = std::make_unique<Connection>(options_); });
-  if (options_.mode != OpenMode::kReadOnly && !writer_->is_writable()) {
-    throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file or its folder is read-only");
-  }
   const auto identity = file_identity();
   if (!identity)
     throw Error(ErrorCode::kIo, "database '" + path().string() + "' vanished while it was opened");
@@ -106,6 +103,7 @@ bool Database::switch_to_wal() {
     switched = query.next() && query.text(0) == "wal";
   };
   std::exception_ptr failure;
+  const auto busy_timeout = writer_->set_busy_timeout(kSwitchPatience);
   try {
     retry_while_busy(kSwitchPatience, [&] { set_mode("PRAGMA journal_mode"); });
     if (!switched && !is_on_network(path())) {
@@ -116,6 +114,7 @@ bool Database::switch_to_wal() {
   } catch (...) {
     failure = std::current_exception();
   }
+  writer_->set_busy_timeout(busy_timeout);
 
   lock.lock();
   queue_.pop_front();

@@ -133,8 +133,10 @@ class Connection {
   [[nodiscard]] std::int64_t changed_rows() const;  // by the last statement
   [[nodiscard]] std::int64_t last_insert_id() const;
   [[nodiscard]] bool in_transaction() const;
-  // False if the file, though opened for writing, cannot be written.
-  [[nodiscard]] bool is_writable() const;
+  // Returns the one before.
+  std::chrono::milliseconds set_busy_timeout(std::chrono::milliseconds timeout) {
+    return std::exchange(options_.busy_timeout, timeout);
+  }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return options_.path; }
 
  private:
@@ -148,7 +150,10 @@ class Connection {
       return std::hash<std::string_view>{}(text);
     }
   };
-  void open();
+  void open_to_read();
+  void open_to_write();
+  [[nodiscard]] int probe();
+  [[nodiscard]] bool is_writable() const;
   [[nodiscard]] int open_handle(const std::string& name, int flags);
   void configure();
   [[nodiscard]] StatementPointer prepare(std::string_view sql);

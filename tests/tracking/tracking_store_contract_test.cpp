@@ -1,0 +1,526 @@
+// What every tracking store promises.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <thread>
+
+#include "tracking_support.h"
+
+namespace ivory::tracking {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::MatchesRegex;
+using testing::SizeIs;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+class TrackingStoreContract : public testing::TestWithParam<std::string> {
+ protected:
+  [[nodiscard]] std::shared_ptr<TrackingStore> open(Access access = Access::kReadWrite) const {
+    return open_store(uri_for(GetParam()), {.working_directory = folder_.path(), .access = access});
+  }
+  RunRecord make_run(const std::string& name = "a-run") {
+    return store_->create_run({.experiment_id = experiment_, .name = name, .name_prefix = "", .user_id = ""});
+  }
+  RunRecord make_numbered(const std::string& prefix = "run") {
+    return store_->create_run(
+        {.experiment_id = experiment_, .name = "", .name_prefix = prefix, .user_id = ""});
+  }
+  std::vector<std::string> names(const RunQuery& query) const {
+    std::vector<std::string> found;
+    for (const auto& run : store_->list_runs(query)) found.push_back(run.name);
+    return found;
+  }
+
+  TemporaryFolder folder_;
+  std::shared_ptr<TrackingStore> store_ = open();
+  std::string experiment_ = store_->create_experiment("contract");
+};
+
+INSTANTIATE_TEST_SUITE_P(EveryRegisteredStore, TrackingStoreContract, testing::ValuesIn(store_schemes()),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(TrackingStoreContract, BeginsWithTheExperimentDefault) {
+  const auto found = store_->find_experiment("Default");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->id, "0");
+  EXPECT_EQ(found->lifecycle_stage, LifecycleStage::kActive);
+}
+
+TEST_P(TrackingStoreContract, GivesBackTheExperimentItMade) {
+  const TimeMs before = now_ms();
+  const std::string id = store_->create_experiment("žluť", "/data/art");
+  const auto record = store_->get_experiment(id);
+  EXPECT_EQ(record.id, id);
+  EXPECT_EQ(record.name, "žluť");
+  EXPECT_EQ(record.artifact_location, "/data/art");
+  EXPECT_GE(record.creation_time, before);
+  EXPECT_EQ(record.creation_time, record.last_update_time);
+  EXPECT_EQ(store_->find_experiment("žluť"), record);
+}
+
+TEST_P(TrackingStoreContract, PutsArtifactsUnderTheArtifactRoot) {
+  const std::string root = (folder_.path() / "mlruns").string();
+  EXPECT_EQ(store_->get_experiment(experiment_).artifact_location, root + "/" + experiment_);
+  const auto run = make_run();
+  EXPECT_EQ(run.artifact_uri, root + "/" + experiment_ + "/" + run.run_id + "/artifacts");
+  EXPECT_EQ(store_->get_experiment(store_->create_experiment("rel", "sub/art")).artifact_location,
+            (folder_.path() / "sub/art").string());
+}
+
+TEST_P(TrackingStoreContract, KeepsExperimentNamesUnique) {
+  EXPECT_EQ(code_of([&] { store_->create_experiment("contract"); }), ErrorCode::kConflict);
+  EXPECT_EQ(store_->find_or_create_experiment("contract").id, experiment_);
+  const auto made = store_->find_or_create_experiment("another");
+  EXPECT_NE(made.id, experiment_);
+  EXPECT_EQ(store_->find_or_create_experiment("another"), made);
+}
+
+TEST_P(TrackingStoreContract, FindsNothingWithoutAnError) {
+  EXPECT_EQ(store_->find_experiment("nobody"), std::nullopt);
+  EXPECT_EQ(store_->find_run("0123456789abcdef0123456789abcdef"), std::nullopt);
+  EXPECT_THAT(store_->metric_history("nobody", "loss"), IsEmpty());
+  EXPECT_THAT(store_->list_runs({.experiment_ids = {"99999", "odd; DROP TABLE runs", ""}}), IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, SaysWhatItDoesNotHave) {
+  EXPECT_EQ(code_of([&] { (void)store_->get_experiment("77"); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { (void)store_->get_experiment("odd"); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { (void)store_->get_run("missing"); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { store_->log_metric("missing", {.key = "m"}); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { store_->update_run("missing", {.status = RunStatus::kFailed}); }),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { store_->delete_run("missing"); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { store_->set_experiment_tag("77", {"k", "v"}); }), ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] {
+              store_->create_run({.experiment_id = "77", .name = "x", .name_prefix = "", .user_id = ""});
+            }),
+            ErrorCode::kNotFound);
+  EXPECT_THAT(message_of([&] { (void)store_->get_run("missing"); }), HasSubstr("missing"));
+}
+
+TEST_P(TrackingStoreContract, ListsExperimentsNewestFirstWithTheirTags) {
+  store_->set_experiment_tag(experiment_, {"owner", "bob"});
+  store_->set_experiment_tag(experiment_, {"owner", "alice"});
+  store_->set_experiment_tag(experiment_, {"a", "1"});
+  const auto listed = store_->list_experiments();
+  ASSERT_THAT(listed, SizeIs(2));
+  const auto& mine = listed[0].id == experiment_ ? listed[0] : listed[1];
+  EXPECT_THAT(mine.tags, ElementsAre(KeyValue{"a", "1"}, KeyValue{"owner", "alice"}));
+  EXPECT_GE(listed[0].creation_time, listed[1].creation_time);
+  EXPECT_THAT(store_->list_experiments(ViewType::kDeletedOnly), IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, GivesBackTheRunItMade) {
+  const auto run = store_->create_run({.experiment_id = experiment_,
+                                       .name = "first",
+                                       .name_prefix = "",
+                                       .user_id = "carol",
+                                       .start_time_ms = 1'700'000'000'000,
+                                       .tags = {{"team", "a"}, {"team", "b"}}});
+  EXPECT_THAT(run.run_id, MatchesRegex("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}"));
+  EXPECT_EQ(run.name, "first");
+  EXPECT_EQ(run.status, RunStatus::kRunning);
+  EXPECT_EQ(run.start_time, 1'700'000'000'000);
+  EXPECT_EQ(run.end_time, std::nullopt);
+  EXPECT_EQ(run.user_id, "carol");
+  EXPECT_THAT(run.tags, ElementsAre(KeyValue{"mlflow.runName", "first"}, KeyValue{"team", "b"}));
+  EXPECT_EQ(store_->get_run(run.run_id), run);
+}
+
+TEST_P(TrackingStoreContract, TakesTheUserFromTheTag) {
+  const auto named = store_->create_run({.experiment_id = experiment_,
+                                         .name = "x",
+                                         .name_prefix = "",
+                                         .user_id = "",
+                                         .tags = {{std::string(kUserTag), "dave"}}});
+  EXPECT_EQ(named.user_id, "dave");
+  EXPECT_EQ(make_run().user_id, "unknown");
+}
+
+TEST_P(TrackingStoreContract, TakesTheNameFromTheTagButNotTwoNames) {
+  CreateRun create{.experiment_id = experiment_,
+                   .name = "",
+                   .name_prefix = "",
+                   .user_id = "",
+                   .tags = {{std::string(kRunNameTag), "tagged"}}};
+  EXPECT_EQ(store_->create_run(create).name, "tagged");
+  create.name = "other";
+  EXPECT_EQ(code_of([&] { store_->create_run(create); }), ErrorCode::kInvalidArgument);
+}
+
+TEST_P(TrackingStoreContract, InventsANameWhenNoneIsGiven) {
+  std::set<std::string> seen;
+  for (int i = 0; i < 50; ++i) {
+    const auto run = make_run("");
+    EXPECT_THAT(run.name, MatchesRegex("[a-z]+-[a-z]+-[0-9]+"));
+    EXPECT_LE(run.name.size(), 20u);
+    seen.insert(run.name);
+  }
+  EXPECT_GT(seen.size(), 45u);
+}
+
+TEST_P(TrackingStoreContract, NumbersRunsWithinTheirExperiment) {
+  EXPECT_EQ(make_numbered().name, "run#0");
+  EXPECT_EQ(make_numbered().name, "run#1");
+  EXPECT_EQ(make_numbered("task").name, "task#0");
+  const std::string other = store_->create_experiment("other");
+  EXPECT_EQ(
+      store_->create_run({.experiment_id = other, .name = "", .name_prefix = "run", .user_id = ""}).name,
+      "run#0");
+  EXPECT_EQ(make_numbered().name, "run#2");
+}
+
+TEST_P(TrackingStoreContract, CountsDeletedRunsAndThoseOfOthers) {
+  store_->delete_run(make_numbered().run_id);
+  EXPECT_EQ(make_numbered().name, "run#1");
+  const auto other = open();
+  EXPECT_EQ(
+      other->create_run({.experiment_id = experiment_, .name = "", .name_prefix = "run", .user_id = ""}).name,
+      "run#2");
+  EXPECT_EQ(make_numbered().name, "run#3");
+  make_run("run#10");
+  make_run("run#010");
+  make_run("run#x");
+  make_run("run#");
+  make_run("runner#50");
+  EXPECT_EQ(make_numbered().name, "run#11");
+  EXPECT_EQ(open()
+                ->create_run({.experiment_id = experiment_, .name = "", .name_prefix = "run", .user_id = ""})
+                .name,
+            "run#12");
+}
+
+TEST_P(TrackingStoreContract, StepsOverANumberThatARenameTook) {
+  const auto first = make_run("plain");
+  make_numbered();
+  store_->update_run(first.run_id, {.name = "run#1"});
+  EXPECT_EQ(make_numbered().name, "run#2");
+}
+
+TEST_P(TrackingStoreContract, EndsARun) {
+  const auto run = make_run();
+  store_->update_run(run.run_id, {.status = RunStatus::kFinished, .end_time_ms = 1'800'000'000'000});
+  const auto ended = store_->get_run(run.run_id);
+  EXPECT_EQ(ended.status, RunStatus::kFinished);
+  EXPECT_EQ(ended.end_time, 1'800'000'000'000);
+  EXPECT_EQ(ended.name, run.name);
+}
+
+TEST_P(TrackingStoreContract, KeepsTheNameAndItsTagTogether) {
+  const auto run = make_run();
+  store_->update_run(run.run_id, {.name = "renamed"});
+  EXPECT_EQ(*store_->get_run(run.run_id).find_tag(kRunNameTag), "renamed");
+  store_->set_tag(run.run_id, {std::string(kRunNameTag), "again"});
+  EXPECT_EQ(store_->get_run(run.run_id).name, "again");
+}
+
+TEST_P(TrackingStoreContract, LogsABatchInOneStep) {
+  const auto run = make_run();
+  store_->log_batch(run.run_id,
+                    {.metrics = {{"loss", 0.5, 10, 0}, {"loss", 0.25, 20, 1}, {"acc", 1.0 / 3, 20, 1}},
+                     .params = {{"lr", "0.1"}, {"a b", "c d"}},
+                     .tags = {{"team", "a"}, {"mlflow.note.content", "n"}}});
+  const auto logged = store_->get_run(run.run_id);
+  EXPECT_THAT(logged.metrics, ElementsAre(Metric{"acc", 1.0 / 3, 20, 1}, Metric{"loss", 0.25, 20, 1}));
+  EXPECT_THAT(logged.params, ElementsAre(KeyValue{"a b", "c d"}, KeyValue{"lr", "0.1"}));
+  EXPECT_EQ(*logged.find_tag("team"), "a");
+  EXPECT_EQ(*logged.find_param("lr"), "0.1");
+  EXPECT_EQ(logged.find_metric("loss")->value, 0.25);
+  EXPECT_EQ(logged.find_metric("none"), nullptr);
+  EXPECT_THAT(store_->metric_history(run.run_id, "loss"),
+              ElementsAre(Metric{"loss", 0.5, 10, 0}, Metric{"loss", 0.25, 20, 1}));
+}
+
+TEST_P(TrackingStoreContract, WritesNothingOfABatchThatIsWrongAnywhere) {
+  const auto run = make_run();
+  store_->log_param(run.run_id, {"lr", "0.1"});
+  const auto before = store_->get_run(run.run_id);
+  Batch batch{.metrics = {{"m", 1, 1, 1}}, .params = {{"p", "1"}}, .tags = {{"t", "1"}}};
+  batch.params.push_back({"lr", "0.2"});
+  EXPECT_EQ(code_of([&] { store_->log_batch(run.run_id, batch); }), ErrorCode::kInvalidArgument);
+  batch.params.pop_back();
+  batch.tags.push_back({"bad//key", ""});
+  EXPECT_EQ(code_of([&] { store_->log_batch(run.run_id, batch); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(store_->get_run(run.run_id), before);
+}
+
+TEST_P(TrackingStoreContract, KeepsAParamsFirstValue) {
+  const auto run = make_run();
+  store_->log_param(run.run_id, {"lr", "0.1"});
+  store_->log_param(run.run_id, {"lr", "0.1"});
+  EXPECT_EQ(message_of([&] { store_->log_param(run.run_id, {"lr", "0.2"}); }),
+            "Changing param values is not allowed. Param with key='lr' was already logged with value='0.1' "
+            "for run ID='" +
+                run.run_id + "'. Attempted logging new value '0.2'.");
+  EXPECT_EQ(code_of([&] { store_->log_batch(run.run_id, {.params = {{"q", "1"}, {"q", "1"}}}); }),
+            ErrorCode::kInvalidArgument);
+}
+
+TEST_P(TrackingStoreContract, StoresTheSamePointOnce) {
+  const auto run = make_run();
+  const Metric point{"dup", 4.25, 7, 2};
+  store_->log_batch(run.run_id, {.metrics = {point, point}});
+  store_->log_metric(run.run_id, point);
+  EXPECT_THAT(store_->metric_history(run.run_id, "dup"), ElementsAre(point));
+}
+
+TEST_P(TrackingStoreContract, TakesTheLargestStepTimeAndValueForTheLatest) {
+  const auto run = make_run();
+  const auto latest_after = [&](const std::string& key, const std::vector<Metric>& points) {
+    for (const auto& point : points) store_->log_metric(run.run_id, point);
+    const double one_by_one = store_->get_run(run.run_id).find_metric(key)->value;
+    const auto other = make_run();
+    store_->log_batch(other.run_id, {.metrics = points});
+    const double at_once = store_->get_run(other.run_id).find_metric(key)->value;
+    EXPECT_TRUE(one_by_one == at_once || (std::isnan(one_by_one) && std::isnan(at_once))) << key;
+    return one_by_one;
+  };
+  EXPECT_EQ(latest_after("back_step", {{"back_step", 10, 10, 10}, {"back_step", 3, 99, 3}}), 10);
+  EXPECT_EQ(latest_after("time", {{"time", 1, 30, 5}, {"time", 2, 10, 5}}), 1);
+  EXPECT_EQ(latest_after("value", {{"value", 5, 1, 1}, {"value", 9, 1, 1}, {"value", 7, 1, 1}}), 9);
+  EXPECT_EQ(latest_after("nan_tie", {{"nan_tie", kNaN, 1, 0}, {"nan_tie", 1, 1, 0}}), 1);
+  EXPECT_TRUE(std::isnan(latest_after("nan_wins", {{"nan_wins", -1, 1, 0}, {"nan_wins", kNaN, 1, 0}})));
+  EXPECT_TRUE(std::isnan(latest_after("nan_later", {{"nan_later", 2, 1, 0}, {"nan_later", kNaN, 2, 1}})));
+  EXPECT_EQ(latest_after("negative", {{"negative", 1.5, 1, -3}, {"negative", 2.5, 1, -1}}), 2.5);
+}
+
+TEST_P(TrackingStoreContract, KeepsOddNumbersAsMLflowDoes) {
+  const auto run = make_run();
+  store_->log_batch(run.run_id, {.metrics = {{"inf", kInfinity, 1, 0},
+                                             {"ninf", -kInfinity, 1, 0},
+                                             {"tiny", 5e-324, 1, 0},
+                                             {"nan", kNaN, 1, 0},
+                                             {"far", 1, 1, std::numeric_limits<std::int64_t>::max()}}});
+  const auto logged = store_->get_run(run.run_id);
+  EXPECT_EQ(logged.find_metric("inf")->value, std::numeric_limits<double>::max());
+  EXPECT_EQ(logged.find_metric("ninf")->value, std::numeric_limits<double>::lowest());
+  EXPECT_EQ(logged.find_metric("tiny")->value, 5e-324);
+  EXPECT_TRUE(std::isnan(logged.find_metric("nan")->value));
+  EXPECT_EQ(logged.find_metric("far")->step, std::numeric_limits<std::int64_t>::max());
+  EXPECT_TRUE(std::isnan(store_->metric_history(run.run_id, "nan").front().value));
+}
+
+TEST_P(TrackingStoreContract, OrdersAHistoryByTimeThenStepThenValue) {
+  const auto run = make_run();
+  store_->log_batch(run.run_id,
+                    {.metrics = {{"m", 9, 5, 1}, {"m", 3, 5, 1}, {"m", 1, 5, 0}, {"m", 7, 2, 8}}});
+  EXPECT_THAT(
+      store_->metric_history(run.run_id, "m"),
+      ElementsAre(Metric{"m", 7, 2, 8}, Metric{"m", 1, 5, 0}, Metric{"m", 3, 5, 1}, Metric{"m", 9, 5, 1}));
+}
+
+TEST_P(TrackingStoreContract, RefusesTheNamesThatMLflowRefuses) {
+  const auto run = make_run();
+  const auto refused = [&](const std::string& key) {
+    const auto metric = code_of([&] { store_->log_metric(run.run_id, {.key = key}); });
+    EXPECT_EQ(metric, code_of([&] { store_->log_param(run.run_id, {key, "v"}); })) << key;
+    EXPECT_EQ(metric, code_of([&] { store_->set_tag(run.run_id, {key, "v"}); })) << key;
+    return metric == ErrorCode::kInvalidArgument;
+  };
+  for (const char* bad : {"", "/a", "a/", "a//b", "./a", "a/./b", "../a", "..a", "..", ".", "a/../b", "a,b",
+                          "a\nb", "a#", "a\tb", "\xff", "\xc0\x80", "\xed\xa0\x80", "a–b"}) {
+    EXPECT_TRUE(refused(bad)) << bad;
+  }
+  EXPECT_TRUE(refused(std::string("a\0b", 3)));
+  EXPECT_TRUE(refused(std::string(251, 'k')));
+  for (const char* good : {"a", "a b", "a/b.c-d:e_f", ".a", "a/..b", "ünï/✗"}) {
+    if (std::string(good) == "ünï/✗") {
+      EXPECT_TRUE(refused(good));  // a sign is no letter
+    } else {
+      EXPECT_FALSE(refused(good)) << good;
+    }
+  }
+  for (const char* good : {"žluťoučký", "日本語", "٣", "²"}) EXPECT_FALSE(refused(good)) << good;
+  std::string longest;
+  for (int i = 0; i < 250; ++i) longest += "ü";
+  EXPECT_FALSE(refused(longest));
+}
+
+TEST_P(TrackingStoreContract, RefusesOtherValuesThatMLflowRefuses) {
+  const auto run = make_run();
+  EXPECT_EQ(code_of([&] { store_->log_metric(run.run_id, {.key = "m", .timestamp_ms = -1}); }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->log_param(run.run_id, {"p", std::string("a\0b", 3)}); }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->set_tag(run.run_id, {"t", "\xff"}); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->create_experiment(""); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->create_experiment(std::string(501, 'n')); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of([&] { store_->set_experiment_tag(experiment_, {"k", std::string(5001, 'v')}); }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(store_->get_experiment(store_->create_experiment(std::string(500, 'n'))).name.size(), 500u);
+}
+
+TEST_P(TrackingStoreContract, CutsLongValuesBetweenCharacters) {
+  const auto run = make_run();
+  std::string value;
+  for (int i = 0; i < 8001; ++i) value += "ž";
+  store_->log_batch(run.run_id, {.params = {{"p", value}}, .tags = {{"t", value}}});
+  const auto logged = store_->get_run(run.run_id);
+  EXPECT_EQ(*logged.find_param("p"), value.substr(0, 12'000));
+  EXPECT_EQ(*logged.find_tag("t"), value.substr(0, 16'000));
+  store_->log_param(run.run_id, {"p", value});  // the same once it is cut
+}
+
+TEST_P(TrackingStoreContract, RefusesWritesToADeletedRun) {
+  const auto run = make_run();
+  store_->delete_run(run.run_id);
+  store_->delete_run(run.run_id);
+  EXPECT_EQ(store_->get_run(run.run_id).lifecycle_stage, LifecycleStage::kDeleted);
+  EXPECT_EQ(code_of([&] { store_->log_metric(run.run_id, {.key = "m"}); }), ErrorCode::kConflict);
+  EXPECT_EQ(code_of([&] { store_->set_tag(run.run_id, {"t", "v"}); }), ErrorCode::kConflict);
+  EXPECT_EQ(code_of([&] { store_->delete_tag(run.run_id, "mlflow.runName"); }), ErrorCode::kConflict);
+  EXPECT_EQ(code_of([&] { store_->update_run(run.run_id, {.status = RunStatus::kFailed}); }),
+            ErrorCode::kConflict);
+  store_->restore_run(run.run_id);
+  store_->restore_run(run.run_id);
+  store_->log_metric(run.run_id, {.key = "m"});
+  EXPECT_THAT(store_->get_run(run.run_id).metrics, SizeIs(1));
+}
+
+TEST_P(TrackingStoreContract, DeletesATagOnce) {
+  const auto run = make_run();
+  store_->set_tag(run.run_id, {"t", "v"});
+  store_->delete_tag(run.run_id, "t");
+  EXPECT_EQ(store_->get_run(run.run_id).find_tag("t"), nullptr);
+  EXPECT_EQ(code_of([&] { store_->delete_tag(run.run_id, "t"); }), ErrorCode::kNotFound);
+}
+
+TEST_P(TrackingStoreContract, ListsTheRunsThatAreAskedFor) {
+  const auto made = [&](const std::string& name, TimeMs start, std::vector<KeyValue> tags = {}) {
+    return store_->create_run({.experiment_id = experiment_,
+                               .name = name,
+                               .name_prefix = "",
+                               .user_id = "",
+                               .start_time_ms = start,
+                               .tags = std::move(tags)});
+  };
+  const auto parent = made("parent", 1);
+  const auto child = made("child", 2, {{std::string(kParentRunIdTag), parent.run_id}});
+  made("grandchild", 3, {{std::string(kParentRunIdTag), child.run_id}});
+  store_->delete_run(made("gone", 4).run_id);
+  store_->create_run(
+      {.experiment_id = "0", .name = "elsewhere", .name_prefix = "", .user_id = "", .start_time_ms = 5});
+  store_->update_run(child.run_id, {.status = RunStatus::kFailed});
+
+  EXPECT_THAT(names({.experiment_ids = {experiment_}}), ElementsAre("grandchild", "child", "parent"));
+  EXPECT_THAT(names({}), ElementsAre("elsewhere", "grandchild", "child", "parent"));
+  EXPECT_THAT(names({.experiment_ids = {"0", experiment_}, .view = ViewType::kAll, .limit = 3}),
+              ElementsAre("elsewhere", "gone", "grandchild"));
+  EXPECT_THAT(names({.view = ViewType::kDeletedOnly}), ElementsAre("gone"));
+  EXPECT_THAT(names({.parent_run_id = parent.run_id}), ElementsAre("child"));
+  EXPECT_THAT(names({.experiment_ids = {experiment_}, .nesting = Nesting::kTopLevel}), ElementsAre("parent"));
+  EXPECT_THAT(names({.nesting = Nesting::kNested}), ElementsAre("grandchild", "child"));
+  EXPECT_THAT(names({.status = RunStatus::kFailed}), ElementsAre("child"));
+  EXPECT_THAT(names({.name = "parent"}), ElementsAre("parent"));
+  EXPECT_THAT(names({.id_prefix = parent.run_id.substr(0, 20)}), ElementsAre("parent"));
+  EXPECT_THAT(names({.id_prefix = "zz"}), IsEmpty());
+  EXPECT_THAT(names({.name = "it's"}), IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, FillsEveryRunOfALongListing) {
+  constexpr int kRuns = 700;  // more than two blocks, and not a power of two
+  for (int i = 0; i < kRuns; ++i) {
+    const auto run = make_numbered();
+    store_->log_batch(run.run_id,
+                      {.metrics = {{"i", double(i), 1, 0}}, .params = {{"i", std::to_string(i)}}});
+  }
+  std::set<std::string> seen;
+  for (const auto& run : store_->list_runs({.experiment_ids = {experiment_}})) {
+    const std::string number = run.name.substr(4);
+    ASSERT_EQ(*run.find_param("i"), number);
+    ASSERT_EQ(run.find_metric("i")->value, std::stod(number));
+    ASSERT_EQ(*run.find_tag(kRunNameTag), run.name);
+    seen.insert(number);
+  }
+  EXPECT_THAT(seen, SizeIs(kRuns));
+}
+
+TEST_P(TrackingStoreContract, LeavesOutThePartsThatAreNotWanted) {
+  const auto run = make_run();
+  store_->log_batch(run.run_id, {.metrics = {{"m", 1, 1, 1}}, .params = {{"p", "1"}}});
+  const auto listed = store_->list_runs({.with_metrics = false, .with_params = false, .with_tags = false});
+  ASSERT_THAT(listed, SizeIs(1));
+  EXPECT_THAT(listed[0].metrics, IsEmpty());
+  EXPECT_THAT(listed[0].params, IsEmpty());
+  EXPECT_THAT(listed[0].tags, IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, KeepsEverythingForTheNextWhoOpensIt) {
+  const auto run = make_run();
+  store_->log_batch(run.run_id, {.metrics = {{"m", 1, 1, 1}}, .params = {{"p", "1"}}});
+  const auto before = store_->get_run(run.run_id);
+  store_.reset();
+  store_ = open(Access::kReadOnly);
+  EXPECT_EQ(store_->get_run(run.run_id), before);
+}
+
+TEST_P(TrackingStoreContract, ServesManyThreadsAtOnce) {
+  constexpr int kThreads = 8;
+  constexpr int kEach = 20;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kEach; ++i) {
+        const auto run = make_numbered();
+        store_->log_batch(run.run_id, {.metrics = {{"m", double(i), i, i}}, .params = {{"p", run.name}}});
+        store_->update_run(run.run_id, {.status = RunStatus::kFinished, .end_time_ms = now_ms()});
+        EXPECT_EQ(*store_->get_run(run.run_id).find_param("p"), run.name);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  std::set<std::string> seen;
+  for (const auto& run : store_->list_runs({.experiment_ids = {experiment_}})) {
+    EXPECT_EQ(run.status, RunStatus::kFinished);
+    EXPECT_THAT(run.metrics, SizeIs(1));
+    seen.insert(run.name);
+  }
+  EXPECT_THAT(seen, SizeIs(kThreads * kEach));
+  EXPECT_TRUE(seen.contains("run#159"));
+}
+
+TEST(OpenStore, NamesTheSchemesThatItKnows) {
+  for (const char* uri : {"sqlight:///x.db", "mysql://h/x", "mlflow.db", "", ":", "sqlite"}) {
+    EXPECT_EQ(code_of([&] { (void)open_store(uri); }), ErrorCode::kInvalidArgument) << uri;
+  }
+  EXPECT_THAT(message_of([] { (void)open_store("sqlit:///x.db"); }), HasSubstr("did you mean 'sqlite'"));
+  EXPECT_THAT(message_of([] { (void)open_store("mysql://h/x"); }), HasSubstr("supported: sqlite"));
+}
+
+TEST(OpenStore, RefusesSqliteUrisWithoutAFile) {
+  for (const char* uri :
+       {"sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:x.db", "sqlite:///x.db?mode=ro"}) {
+    EXPECT_EQ(code_of([&] { (void)open_store(uri); }), ErrorCode::kInvalidArgument) << uri;
+  }
+}
+
+TEST(OpenStore, TakesRelativeAndAbsolutePaths) {
+  TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() / "sub");
+  const StoreOptions options{.working_directory = folder.path() / "sub" / ".."};
+  (void)open_store("sqlite:///sub/a b.db", options);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "sub/a b.db"));
+  const std::string absolute = "sqlite:///" + (folder.path() / "abs.db").string();
+  (void)open_store(absolute, options);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "abs.db"));
+  EXPECT_TRUE(store_exists(absolute, options));
+}
+
+TEST(OpenStore, MakesNothingWhenItMayOnlyRead) {
+  TemporaryFolder folder;
+  const StoreOptions options{.working_directory = folder.path(), .access = Access::kReadOnly};
+  EXPECT_FALSE(store_exists(kDefaultTrackingUri, options));
+  EXPECT_EQ(code_of([&] { (void)open_store(kDefaultTrackingUri, options); }), ErrorCode::kNotFound);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace ivory::tracking
