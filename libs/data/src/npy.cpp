@@ -529,29 +529,31 @@ std::vector<NamedArray> read_npz(const std::filesystem::path& path) {
   return read_entries(std::move(source), path.string());
 }
 
-void write_npz(const std::filesystem::path& path, std::span<const NamedArray> arrays, bool compressed,
-               Durability durability) {
+std::string npz_bytes(std::span<const NamedArray> arrays, bool compressed) {
   std::set<std::string_view> names;
   for (const auto& [name, array] : arrays)
     if (name.empty() || !names.insert(name).second)
       throw Error(ErrorCode::kInvalidArgument,
-                  path.string() + ": each array needs a name of its own; \"" + name + "\" is not");
-  if (arrays.empty()) {  // libzip writes nothing for an archive without entries
-    write_file(path, std::string_view("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22), durability);
-    return;
-  }
+                  "an archive needs a name of its own for each array; \"" + name + "\" is not");
+  if (arrays.empty())  // libzip writes nothing for an archive without entries
+    return std::string("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);
   std::vector<std::string> contents;
   contents.reserve(arrays.size());
   ZipSource source = memory_source(nullptr, 0);
   zip_source_keep(source.get());  // to read it after the archive is closed
   const ZipSource kept(source.get());
-  Zip zip = open_zip(std::move(source), path.string(), ZIP_CREATE | ZIP_TRUNCATE);
+  Zip zip = open_zip(std::move(source), "memory", ZIP_CREATE | ZIP_TRUNCATE);
   for (const auto& [name, array] : arrays)
     add_entry(zip.get(), name, contents.emplace_back(npy_bytes(array)), compressed);
   if (zip_close(zip.get()) != 0)
-    throw Error(ErrorCode::kIo, path.string() + ": the archive cannot be made: " + zip_strerror(zip.get()));
+    throw Error(ErrorCode::kIo, std::string("an archive cannot be made: ") + zip_strerror(zip.get()));
   static_cast<void>(zip.release());
-  write_file(path, read_source(kept.get()), durability);
+  return read_source(kept.get());
+}
+
+void write_npz(const std::filesystem::path& path, std::span<const NamedArray> arrays, bool compressed,
+               Durability durability) {
+  write_file(path, npz_bytes(arrays, compressed), durability);
 }
 
 }  // namespace ivory

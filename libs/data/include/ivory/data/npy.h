@@ -35,6 +35,7 @@ struct NamedArray {
 [[nodiscard]] std::vector<NamedArray> read_npz(const std::filesystem::path& path);
 [[nodiscard]] std::vector<NamedArray> parse_npz(std::string_view bytes, std::string_view name);
 // The same arrays give the same bytes. Errors: kInvalidArgument for an empty or doubled name.
+[[nodiscard]] std::string npz_bytes(std::span<const NamedArray> arrays, bool compressed = false);
 void write_npz(const std::filesystem::path& path, std::span<const NamedArray> arrays, bool compressed = false,
                Durability durability = Durability::kProcess);
 

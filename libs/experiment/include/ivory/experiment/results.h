@@ -28,7 +28,8 @@ class RowCollector {
  public:
   // Forgets the rows, keeps the memory.
   void clear() noexcept;
-  // Errors: kInvalidArgument when the arrays differ in rows, or in dtype or row shape from those before.
+  // `target` may have no rows. Errors: kInvalidArgument when the arrays differ in rows, or in dtype or row
+  // shape from those before; then nothing has changed.
   void add(const Array& index, const Array& output, const Array& target);
   [[nodiscard]] std::int64_t rows() const noexcept { return index_.rows; }
   // Not copied: it shares the memory, and keeps its numbers when the collector goes on.
@@ -40,8 +41,9 @@ class RowCollector {
   struct Column {
     Array storage;  // more rows than are in use
     std::int64_t rows = 0;
-    void append(const Array& more, const char* what);
     [[nodiscard]] bool fits(const Array& more) const noexcept;
+    void check(const Array& more, const char* what) const;
+    void append(const Array& more);
     void reserve_for(const Array& more);
     [[nodiscard]] Array get() const;
   };
