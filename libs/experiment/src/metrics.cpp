@@ -83,8 +83,10 @@ Metrics::Metrics(NamedMetrics functions) : functions_(std::move(functions)) {
 }
 
 std::optional<double> Metrics::find(std::string_view name) const noexcept {
-  const auto found = std::ranges::find(record_, name, &MetricRecord::value_type::first);
-  return found == record_.end() ? std::nullopt : std::optional(found->second);
+  for (const MetricRecord* record : {&record_, &test_record_})
+    for (const auto& [known, value] : *record)
+      if (known == name) return value;
+  return std::nullopt;
 }
 
 const std::vector<EpochValue>& Metrics::history(std::string_view name) const {
@@ -148,16 +150,16 @@ ResultRows Metrics::rows_of(Mode mode, const Part& part) const {
   return mode == Mode::kVal ? results_->val() : results_->test();
 }
 
-void Metrics::evaluate(Mode mode, const Part& part) {
+void Metrics::evaluate(Mode mode, const Part& part, MetricRecord& record) {
   static constexpr std::array<std::pair<const char*, const char*>, 3> kNames{
       {{"", "training"}, {"val_", "validation"}, {"test_", "test"}}};
   if (part.rows == 0) return;
   const auto& [prefix, words] = kNames[static_cast<std::size_t>(mode)];
-  put(record_, std::string(prefix) + "loss", part.loss / static_cast<double>(part.rows));
+  put(record, std::string(prefix) + "loss", part.loss / static_cast<double>(part.rows));
   if (functions_.empty()) return;
   const ResultRows rows = rows_of(mode, part);
   for (const auto& [name, function] : functions_)
-    put(record_, prefix + name, call_metric(name, words, function, rows));
+    put(record, prefix + name, call_metric(name, words, function, rows));
 }
 
 // ---- hooks
@@ -170,7 +172,7 @@ void Metrics::on_epoch_begin(Run& run) {
 void Metrics::on_train_begin(Run& /*run*/) { train_.begin(); }
 void Metrics::on_train_batch_end(Run& run) { train_.add(run.batch(), collects(Mode::kTrain)); }
 void Metrics::on_train_end(Run& run) {
-  evaluate(Mode::kTrain, train_);
+  evaluate(Mode::kTrain, train_, record_);
   const auto trainer = run.find<Trainer>();
   if (trainer == nullptr) return;
   if (const auto lr = trainer->learning_rate(run)) put(record_, "lr", *lr);
@@ -178,7 +180,7 @@ void Metrics::on_train_end(Run& run) {
 
 void Metrics::on_val_begin(Run& /*run*/) { val_.begin(); }
 void Metrics::on_val_batch_end(Run& run) { val_.add(run.batch(), collects(Mode::kVal)); }
-void Metrics::on_val_end(Run& /*run*/) { evaluate(Mode::kVal, val_); }
+void Metrics::on_val_end(Run& /*run*/) { evaluate(Mode::kVal, val_, record_); }
 
 void Metrics::on_epoch_end(Run& /*run*/) {
   for (const auto& [name, value] : record_) {
@@ -192,21 +194,35 @@ void Metrics::on_epoch_end(Run& /*run*/) {
 
 void Metrics::on_test_begin(Run& /*run*/) {
   test_.begin();
-  std::erase_if(record_, [](const auto& item) { return item.first.starts_with("test_"); });
+  test_record_.clear();
 }
 void Metrics::on_test_batch_end(Run& run) {
   test_.targets = test_.targets && is_known(run.batch().target);
   test_.add(run.batch(), collects(Mode::kTest));
 }
 void Metrics::on_test_end(Run& /*run*/) {
-  if (test_.targets) evaluate(Mode::kTest, test_);
+  if (test_.targets) evaluate(Mode::kTest, test_, test_record_);
 }
 
 // ---- state
 
+namespace {
+
+Params to_params(const MetricRecord& record) {
+  Params params = Params::map();
+  for (const auto& [name, value] : record) params.set(name, value);
+  return params;
+}
+
+MetricRecord parse_record(const Params& params) {
+  MetricRecord record;
+  for (const auto& [name, value] : params.items()) record.emplace_back(name, detail::real_of(value));
+  return record;
+}
+
+}  // namespace
+
 Params Metrics::state_dict() const {
-  Params record = Params::map();
-  for (const auto& [name, value] : record_) record.set(name, value);
   Params history = Params::map();
   for (const auto& [name, values] : history_) {
     Params epochs = Params::list();
@@ -222,7 +238,8 @@ Params Metrics::state_dict() const {
   }
   Params state = Params::map();
   state.set("epoch", epoch_);
-  state.set("record", std::move(record));
+  state.set("record", to_params(record_));
+  state.set("test", to_params(test_record_));
   state.set("history", std::move(history));
   return state;
 }
@@ -247,13 +264,13 @@ std::vector<EpochValue> parse_values(const Params& both) {
 
 void Metrics::load_state_dict(const Params& state) {
   const int epoch = static_cast<int>(state.at("epoch").as_int());
-  MetricRecord record;
-  for (const auto& [name, value] : state.at("record").items())
-    record.emplace_back(name, detail::real_of(value));
+  MetricRecord record = parse_record(state.at("record"));
+  MetricRecord test_record = parse_record(state.at("test"));
   History history;
   for (const auto& [name, both] : state.at("history").items()) history.emplace_back(name, parse_values(both));
   epoch_ = epoch;
   record_ = std::move(record);
+  test_record_ = std::move(test_record);
   history_ = std::move(history);
 }
 

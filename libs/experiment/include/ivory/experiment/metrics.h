@@ -33,7 +33,7 @@ struct EpochValue {
 // Logs at each epoch `loss` and `val_loss` (means over the samples), for each function `accuracy` the values
 // `accuracy` (training, of the outputs as they were while it went on) and `val_accuracy`, and `lr`, the
 // learning rate that the epoch was trained with. A part without samples has no values. After a test
-// whose targets are known (none is NaN), the record has `test_loss` and `test_accuracy` too.
+// whose targets are known (none is NaN), test_record() has `test_loss` and `test_accuracy`.
 //
 // The values of training and validation are there from on_train_end and on_val_end on, so other members find
 // those of their own epoch in on_epoch_end wherever they stand. Outputs are taken from the run's Results when
@@ -51,9 +51,11 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // The epoch's values, and those of a test after it. Cleared when the next epoch begins.
+  // The epoch's values. Cleared when the next epoch begins.
   [[nodiscard]] const MetricRecord& record() const noexcept { return record_; }
-  // A value of the record.
+  // The last test's values.
+  [[nodiscard]] const MetricRecord& test_record() const noexcept { return test_record_; }
+  // A value of either record.
   [[nodiscard]] std::optional<double> find(std::string_view name) const noexcept;
   // Values of one metric, by ascending epoch. Errors: kNotFound with the nearest name.
   [[nodiscard]] const std::vector<EpochValue>& history(std::string_view name) const;
@@ -97,12 +99,12 @@ class Metrics {
   enum class Mode : std::uint8_t { kTrain, kVal, kTest };
   [[nodiscard]] bool collects(Mode mode) const noexcept;
   [[nodiscard]] ResultRows rows_of(Mode mode, const Part& part) const;
-  void evaluate(Mode mode, const Part& part);
+  void evaluate(Mode mode, const Part& part, MetricRecord& record);
 
   NamedMetrics functions_;
   std::shared_ptr<const Results> results_;  // the run's, if it can be used
   Part train_, val_, test_;
-  MetricRecord record_;
+  MetricRecord record_, test_record_;
   History history_;
   int epoch_ = -1;
 };
