@@ -11,7 +11,7 @@ namespace ivory {
 struct Announcement {
   std::string name;
   void (*declare)(Module&) = nullptr;
-  std::string library;  // canonical path of the library or program it stands in
+  std::string library;     // canonical path of the library or program it stands in
   bool on_demand = false;  // the library was loaded by open_library(), not linked
 };
 

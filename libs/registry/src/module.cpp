@@ -32,16 +32,19 @@ ArgInfo arg::take(const ArgType& type) && {
   info_.type = type;
   if (!info_.required && !info_.rest && info_.default_value.is_null()) info_.type.nullable = true;
   if (!info_.required && !info_.rest && !accepts(info_.type, info_.default_value)) {
-    const bool named = info_.default_value.is_string() && (info_.type.wants_object() || info_.type.wants_callable());
+    const bool named =
+        info_.default_value.is_string() && (info_.type.wants_object() || info_.type.wants_callable());
     if (!named)
-      throw Error(ErrorCode::kInternal, "argument '" + info_.name + "': its default is no " + info_.type.to_text());
+      throw Error(ErrorCode::kInternal,
+                  "argument '" + info_.name + "': its default is no " + info_.type.to_text());
   }
   return std::move(info_);
 }
 
 TypeCode& Module::add(std::string name, TypeInfo::Kind kind, std::string help) {
   const auto same = [&](const std::unique_ptr<TypeCode>& type) { return type->info.name == name; };
-  if (std::ranges::any_of(types_, same)) throw Error(ErrorCode::kConflict, "'" + name + "' is declared twice in the module '" + name_ + "'");
+  if (std::ranges::any_of(types_, same))
+    throw Error(ErrorCode::kConflict, "'" + name + "' is declared twice in the module '" + name_ + "'");
   types_.push_back(std::make_unique<TypeCode>());
   TypeInfo& info = types_.back()->info;
   info.name = std::move(name);
@@ -95,8 +98,8 @@ void open_library(const std::filesystem::path& library) {
   opening = outer;
   if (opened) return;
   const char* reason = dlerror();
-  throw Error(ErrorCode::kInvalidArgument,
-              "the module " + library.string() + " cannot be loaded: " + (reason != nullptr ? reason : "no reason given"));
+  throw Error(ErrorCode::kInvalidArgument, "the module " + library.string() + " cannot be loaded: " +
+                                               (reason != nullptr ? reason : "no reason given"));
 }
 
 std::vector<Announcement> announcements() {

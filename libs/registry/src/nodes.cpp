@@ -11,24 +11,31 @@ namespace {
 constexpr std::array<std::string_view, 3> kFormKeys{"class", "def", "call"};
 
 bool is_word(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  return !text.empty() &&
+         std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
 }  // namespace
 
 std::string_view form_key(Form form) noexcept { return kFormKeys[static_cast<std::size_t>(form)]; }
 
-bool is_form_key(std::string_view key) noexcept { return std::ranges::find(kFormKeys, key) != kFormKeys.end(); }
+bool is_form_key(std::string_view key) noexcept {
+  return std::ranges::find(kFormKeys, key) != kFormKeys.end();
+}
 
-std::optional<Named> named_by(const Registry& registry, std::string_view library, std::string_view key, const Params& node) {
+std::optional<Named> named_by(const Registry& registry, std::string_view library, std::string_view key,
+                              const Params& node) {
   std::optional<Named> named;
   for (const Form form : {Form::kClass, Form::kDef, Form::kCall}) {
     const Params* name = node.find(form_key(form));
     if (name == nullptr) continue;
-    if (named) throw Error(ErrorCode::kInvalidArgument, at_place(*name, "give one of `class`, `def` and `call`, not two"));
+    if (named)
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(*name, "give one of `class`, `def` and `call`, not two"));
     if (!name->is_string()) {
-      throw Error(ErrorCode::kInvalidArgument, at_place(*name, "`" + std::string(form_key(form)) + "` takes a name, found " +
-                                                                   std::string(Params::kind_name(name->kind()))));
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(*name, "`" + std::string(form_key(form)) + "` takes a name, found " +
+                                      std::string(Params::kind_name(name->kind()))));
     }
     named = Named{&registry.get(name->as_string(), *name), form};
   }
@@ -39,12 +46,11 @@ std::optional<Named> named_by(const Registry& registry, std::string_view library
 }
 
 std::optional<Reference> parse_reference(const Params& node) {
-  if (!node.is_string() || !node.as_string().starts_with('$')) return std::nullopt;
+  if (!is_reference(node)) return std::nullopt;
   std::string_view text = node.as_string();
   text.remove_prefix(1);
   Reference reference;
   if (text.empty()) return reference;
-  if (text.front() != '.') return std::nullopt;
   text.remove_prefix(1);
   const std::size_t dot = text.find('.');
   reference.member = text.substr(0, dot);
@@ -56,6 +62,23 @@ std::optional<Reference> parse_reference(const Params& node) {
   if (!is_word(text)) return std::nullopt;
   reference.method = text;
   return reference;
+}
+
+bool is_reference(const Params& node) {
+  return node.is_string() && (node.as_string() == "$" || node.as_string().starts_with("$."));
+}
+
+std::string describe(const Params& value) {
+  const std::string kind(Params::kind_name(value.kind()));
+  if (value.is_null()) return kind;
+  constexpr std::size_t kLongest = 60;
+  const std::string text = value.is_string() ? in_quotes(value.as_string()) : value.to_text();
+  return text.size() <= kLongest ? kind + " (" + text + ")" : kind;
+}
+
+Params at_place_of(Params value, const Params& place) {
+  value.set_source(std::make_shared<const std::string>(place.file()), place.line());
+  return value;
 }
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }

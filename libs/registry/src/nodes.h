@@ -18,8 +18,8 @@ struct Named {
   Form form = Form::kClass;
 };
 // Empty when the node names nothing. Errors: an unknown name, or two of the three keys at once.
-[[nodiscard]] std::optional<Named> named_by(const Registry& registry, std::string_view library, std::string_view key,
-                                            const Params& node);
+[[nodiscard]] std::optional<Named> named_by(const Registry& registry, std::string_view library,
+                                            std::string_view key, const Params& node);
 [[nodiscard]] bool is_form_key(std::string_view key) noexcept;
 
 // `$`, `$.member`, `$.member.method()`.
@@ -28,9 +28,15 @@ struct Reference {
   std::string method;  // empty: the member itself
 };
 [[nodiscard]] std::optional<Reference> parse_reference(const Params& node);
+// True for `$` and every text that begins with `$.`, well formed or not.
+[[nodiscard]] bool is_reference(const Params& node);
 
 // "'text'", for messages.
 [[nodiscard]] std::string in_quotes(std::string_view text);
+// "an integer (5)", "a text ('abc')", "null", for messages.
+[[nodiscard]] std::string describe(const Params& value);
+// `value` with the place of `place`.
+[[nodiscard]] Params at_place_of(Params value, const Params& place);
 
 inline constexpr std::string_view kDefaultWord = "__default__";
 [[nodiscard]] bool is_default_word(const Params& node);

@@ -16,14 +16,18 @@ namespace fs = std::filesystem;
 
 // Class paths of the original whose counterpart comes from a module that may be absent.
 constexpr std::pair<std::string_view, std::string_view> kModulesOfPrefixes[] = {
-    {"ivory.torch.", "torch"},           {"torch.", "torch"},
-    {"ivory.sklearn.", "opencv"},        {"sklearn.", "opencv"},
-    {"ivory.lightgbm.", "xgboost"},      {"lightgbm.", "xgboost"},
-    {"xgboost.", "xgboost"},             {"ivory.core.tuner.", "tuning"},
-    {"ivory.core.objective.", "tuning"}, {"ivory.callbacks.pruning.", "tuning"},
+    {"ivory.torch.", "torch"},
+    {"torch.", "torch"},
+    {"ivory.sklearn.", "opencv"},
+    {"sklearn.", "opencv"},
+    {"ivory.lightgbm.", "xgboost"},
+    {"lightgbm.", "xgboost"},
+    {"xgboost.", "xgboost"},
+    {"ivory.core.tuner.", "tuning"},
+    {"ivory.core.objective.", "tuning"},
+    {"ivory.callbacks.pruning.", "tuning"},
     {"optuna.", "tuning"},
 };
-
 
 std::unique_ptr<Module> declare(const Announcement& announcement) {
   auto module = std::make_unique<Module>(announcement.name);
@@ -37,8 +41,9 @@ std::vector<std::unique_ptr<Module>> declarations_in(const fs::path& library) {
   for (const Announcement& announcement : announcements())
     if (announcement.library == path) modules.push_back(declare(announcement));
   if (modules.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                library.string() + " declares no module; expected IVORY_MODULE(name, m) { … } in one of its sources");
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        library.string() + " declares no module; expected IVORY_MODULE(name, m) { … } in one of its sources");
   }
   return modules;
 }
@@ -49,7 +54,8 @@ Manifest merged(const std::vector<std::unique_ptr<Module>>& modules) {
     const Manifest next = Manifest::of(*modules[i]);
     all.types.insert(all.types.end(), next.types.begin(), next.types.end());
     all.aliases.insert(all.aliases.end(), next.aliases.begin(), next.aliases.end());
-    all.default_classes.insert(all.default_classes.end(), next.default_classes.begin(), next.default_classes.end());
+    all.default_classes.insert(all.default_classes.end(), next.default_classes.begin(),
+                               next.default_classes.end());
     if (all.process_owned.empty()) all.process_owned = next.process_owned;
   }
   return all;
@@ -58,9 +64,10 @@ Manifest merged(const std::vector<std::unique_ptr<Module>>& modules) {
 }  // namespace
 
 Manifest read_library(const fs::path& library) {
-  open_library(library);
-  Manifest manifest = merged(declarations_in(library));
-  manifest.hash = content_hash(read_file(library));
+  const fs::path path = fs::absolute(library);  // a bare name would be searched for elsewhere
+  open_library(path);
+  Manifest manifest = merged(declarations_in(path));
+  manifest.hash = content_hash(read_file(path));
   return manifest;
 }
 
@@ -81,15 +88,25 @@ struct Registry::State {
   std::mutex loading;
 
   void add(std::unique_ptr<Source> source) {
-    for (const TypeInfo& info : source->manifest.types) {
-      const auto [place, fresh] = entries.emplace(info.name, Entry{&info, source.get()});
-      if (!fresh) {
-        throw Error(ErrorCode::kConflict, "'" + info.name + "' is declared by the module '" + place->second.source->manifest.module +
-                                              "' and again by '" + source->manifest.module + "'");
-      }
-    }
-    for (const auto& [other, name] : source->manifest.aliases) aliases.emplace(other, name);
+    const Manifest& manifest = source->manifest;
+    for (const TypeInfo& info : manifest.types) check_free(info.name, info.name, manifest.module);
+    for (const auto& [other, name] : manifest.aliases) check_free(other, name, manifest.module);
+    for (const TypeInfo& info : manifest.types) entries.emplace(info.name, Entry{&info, source.get()});
+    for (const auto& [other, name] : manifest.aliases) aliases.emplace(other, name);
     sources.push_back(std::move(source));
+  }
+
+  // `name` is free, or another name for `target` already.
+  void check_free(const std::string& name, const std::string& target, const std::string& module) const {
+    const auto entry = entries.find(name);
+    const auto alias = aliases.find(name);
+    const bool taken = entry != entries.end() || (alias != aliases.end() && alias->second != target);
+    if (!taken) return;
+    const auto& owner = entry != entries.end() ? entry : entries.find(alias->second);
+    const std::string other =
+        owner == entries.end() ? "another" : "'" + owner->second.source->manifest.module + "'";
+    throw Error(ErrorCode::kConflict,
+                "'" + name + "' is declared by the module " + other + " and again by '" + module + "'");
   }
 
   void add_linked() {
@@ -105,19 +122,39 @@ struct Registry::State {
   // A program may link a module that lies beside the libraries.
   static bool linked(const fs::path& library) {
     const std::string path = fs::weakly_canonical(library).string();
-    return std::ranges::any_of(announcements(), [&](const Announcement& a) { return !a.on_demand && a.library == path; });
+    return std::ranges::any_of(announcements(),
+                               [&](const Announcement& a) { return !a.on_demand && a.library == path; });
   }
 
   void add_library(const fs::path& library) {
-    const fs::path manifest = manifest_path(library);
     auto source = std::make_unique<Source>();
+    source->library = fs::absolute(library);  // the process may move
+    const fs::path manifest = manifest_path(source->library);
+    const std::string text = read_file(manifest);
     try {
-      source->manifest = Manifest::from_json(read_file(manifest));
+      source->manifest = Manifest::from_json(text);
     } catch (const Error& error) {
-      throw Error(error.code(), manifest.string() + ": " + error.what());
+      throw Error(ErrorCode::kInvalidArgument, manifest.string() + ": " + error.what());
     }
-    source->library = library;
     add(std::move(source));
+  }
+
+  // What to do about an unknown name.
+  std::string hint(std::string_view name) const {
+    const auto* const known = std::ranges::find_if(
+        kModulesOfPrefixes, [&](const auto& entry) { return name.starts_with(entry.first); });
+    if (known != std::end(kModulesOfPrefixes) && find_source(known->second) == nullptr)
+      return "; the module '" + std::string(known->second) + "', which declares it, is not installed";
+    std::vector<std::string> names;
+    for (const auto& [other, entry] : entries) names.push_back(other);
+    for (const auto& [other, target] : aliases) names.push_back(other);
+    if (std::string near = did_you_mean(name, names, 0); !near.empty()) return near;
+    const std::string prefix(name.substr(0, name.find('.') + 1));
+    const bool foreign = !prefix.empty() && std::ranges::none_of(names, [&](const std::string& other) {
+      return other.starts_with(prefix);
+    });
+    return foreign ? "; no module declares names that begin with '" + prefix + "'"
+                   : "; `ivory types` lists what there is";
   }
 
   Source* find_source(std::string_view module) const {
@@ -131,8 +168,13 @@ struct Registry::State {
     if (!source.modules.empty()) return;
     open_library(source.library);
     auto modules = declarations_in(source.library);
-    if (merged(modules).types.size() != source.manifest.types.size())
-      throw Error(ErrorCode::kInvalidArgument, source.library.string() + " is newer than its manifest; build it again");
+    Manifest declared = merged(modules);
+    declared.hash = source.manifest.hash;
+    if (declared.to_json() != source.manifest.to_json()) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          source.library.string() + " declares something else than its manifest says; build it again");
+    }
     source.modules = std::move(modules);
   }
 };
@@ -145,7 +187,8 @@ Registry::Registry() : state_(std::make_unique<State>()) {
   std::vector<fs::path> found;
   for (const auto& file : fs::directory_iterator(here, none)) {
     const std::string name = file.path().filename().string();
-    if (name.starts_with("libivory-") && name.ends_with(kEnding)) found.push_back(here / name.substr(0, name.size() - kEnding.size()));
+    if (name.starts_with("libivory-") && name.ends_with(kEnding))
+      found.push_back(here / name.substr(0, name.size() - kEnding.size()));
   }
   std::ranges::sort(found);
   for (const fs::path& library : found)
@@ -158,24 +201,15 @@ void Registry::add_library(const fs::path& library) { state_->add_library(librar
 
 const TypeInfo* Registry::find(std::string_view name) const {
   const auto alias = state_->aliases.find(name);
-  const auto entry = state_->entries.find(alias == state_->aliases.end() ? name : std::string_view(alias->second));
+  const auto entry =
+      state_->entries.find(alias == state_->aliases.end() ? name : std::string_view(alias->second));
   return entry == state_->entries.end() ? nullptr : entry->second.info;
 }
 
 const TypeInfo& Registry::get(std::string_view name, const Params& place) const {
   if (const TypeInfo* info = find(name)) return *info;
-  const auto* const known = std::ranges::find_if(kModulesOfPrefixes, [&](const auto& entry) { return name.starts_with(entry.first); });
-  std::string reason;
-  if (known != std::end(kModulesOfPrefixes) && !has_module(known->second)) {
-    reason = "; the module '" + std::string(known->second) + "', which declares it, is not installed";
-  } else {
-    std::vector<std::string> names;
-    for (const auto& [other, entry] : state_->entries) names.push_back(other);
-    for (const auto& [other, entry] : state_->aliases) names.push_back(other);
-    reason = did_you_mean(name, names, 0);
-    if (reason.empty()) reason = "; `ivory types` lists what there is";
-  }
-  throw Error(ErrorCode::kInvalidArgument, at_place(place, "unknown class or function '" + std::string(name) + "'" + reason));
+  throw Error(ErrorCode::kInvalidArgument,
+              at_place(place, "unknown class or function '" + std::string(name) + "'" + state_->hint(name)));
 }
 
 const TypeCode& Registry::code(const TypeInfo& info) const {
@@ -184,7 +218,8 @@ const TypeCode& Registry::code(const TypeInfo& info) const {
   for (const auto& module : source.modules)
     for (const auto& type : module->types())
       if (type->info.name == info.name) return *type;
-  throw Error(ErrorCode::kInvalidArgument, "'" + info.name + "' is in the manifest of " + source.library.string() +
+  throw Error(ErrorCode::kInvalidArgument, "'" + info.name + "' is in the manifest of " +
+                                               source.library.string() +
                                                " but not in its code; build it again");
 }
 
@@ -237,7 +272,8 @@ std::string Registry::process_owned(std::string_view module) const {
   return source == nullptr ? std::string() : source->manifest.process_owned;
 }
 
-void Registry::prepare_process(const std::vector<std::string>& modules, const ProcessSettings& settings) const {
+void Registry::prepare_process(const std::vector<std::string>& modules,
+                               const ProcessSettings& settings) const {
   for (const auto& source : state_->sources) {
     if (std::ranges::find(modules, source->manifest.module) == modules.end()) continue;
     state_->load(*source);

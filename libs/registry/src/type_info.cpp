@@ -1,6 +1,7 @@
 #include <ivory/registry/type_info.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -10,9 +11,11 @@ namespace ivory {
 namespace {
 
 constexpr std::pair<ArgType::Kind, std::string_view> kWords[] = {
-    {ArgType::Kind::kAny, "any"},       {ArgType::Kind::kData, "data"},     {ArgType::Kind::kBool, "bool"},
-    {ArgType::Kind::kInt, "int"},       {ArgType::Kind::kReal, "real"},     {ArgType::Kind::kString, "string"},
-    {ArgType::Kind::kPath, "path"},     {ArgType::Kind::kList, "list"},     {ArgType::Kind::kMap, "map"},       {ArgType::Kind::kCallable, "callable"},
+    {ArgType::Kind::kAny, "any"},       {ArgType::Kind::kData, "data"},
+    {ArgType::Kind::kBool, "bool"},     {ArgType::Kind::kInt, "int"},
+    {ArgType::Kind::kReal, "real"},     {ArgType::Kind::kString, "string"},
+    {ArgType::Kind::kPath, "path"},     {ArgType::Kind::kList, "list"},
+    {ArgType::Kind::kMap, "map"},       {ArgType::Kind::kCallable, "callable"},
     {ArgType::Kind::kObject, "object"}, {ArgType::Kind::kUnion, "union"},
 };
 
@@ -49,7 +52,8 @@ class TypeParser {
     const std::size_t begin = position_;
     while (position_ < text_.size() && text_[position_] >= 'a' && text_[position_] <= 'z') ++position_;
     const std::string_view word = text_.substr(begin, position_ - begin);
-    const auto* const known = std::ranges::find(kWords, word, &std::pair<ArgType::Kind, std::string_view>::second);
+    const auto* const known =
+        std::ranges::find(kWords, word, &std::pair<ArgType::Kind, std::string_view>::second);
     if (known == std::end(kWords)) fail();
     ArgType type{known->first, false, {}, {}};
     if (take('[')) {
@@ -65,7 +69,8 @@ class TypeParser {
     const std::size_t begin = position_;
     for (int depth = 1; position_ < text_.size(); ++position_) {
       if (text_[position_] == '<') ++depth;
-      if (text_[position_] == '>' && --depth == 0) return std::string(text_.substr(begin, position_++ - begin));
+      if (text_[position_] == '>' && --depth == 0)
+        return std::string(text_.substr(begin, position_++ - begin));
     }
     fail();
   }
@@ -100,13 +105,25 @@ Params arg_to_params(const ArgInfo& arg) {
   return result;
 }
 
+// JSON has no NaN and no infinities: they come as texts.
+Params revived(const ArgType& type, Params value) {
+  constexpr std::pair<std::string_view, double> kReals[] = {
+      {"NaN", std::numeric_limits<double>::quiet_NaN()},
+      {"Infinity", std::numeric_limits<double>::infinity()},
+      {"-Infinity", -std::numeric_limits<double>::infinity()}};
+  if (!value.is_string() || accepts(type, value)) return value;
+  for (const auto& [text, real] : kReals)
+    if (value.as_string() == text && accepts(type, Params(real))) return real;
+  return value;
+}
+
 ArgInfo arg_from_params(const Params& params) {
   ArgInfo arg;
   arg.name = params.at("name").as_string();
   arg.type = ArgType::parse(params.at("type").as_string());
   arg.rest = params.contains("rest");
   arg.required = !params.contains("default") && !arg.rest;
-  if (const Params* value = params.find("default")) arg.default_value = *value;
+  if (const Params* value = params.find("default")) arg.default_value = revived(arg.type, *value);
   if (const Params* help = params.find("help")) arg.help = help->as_string();
   if (const Params* choices = params.find("choices")) arg.choices = choices->elements();
   if (const Params* family = params.find("family")) arg.family = family->as_string();
@@ -158,7 +175,8 @@ bool accepts(const ArgType& type, const Params& data) {
     case ArgType::Kind::kMap:
       return data.is_map() && std::ranges::all_of(data.items(), takes, &ParamsItem::value);
     case ArgType::Kind::kUnion:
-      return std::ranges::any_of(type.inner, [&](const ArgType& alternative) { return accepts(alternative, data); });
+      return std::ranges::any_of(type.inner,
+                                 [&](const ArgType& alternative) { return accepts(alternative, data); });
     case ArgType::Kind::kCallable:
     case ArgType::Kind::kObject:
       return false;
@@ -174,16 +192,19 @@ bool accepts(const ArgType& type, const Value& value) {
     case ArgType::Kind::kCallable:
       return value.is_callable() || (value.code() != nullptr && value.code()->info.callable);
     case ArgType::Kind::kObject:
-      return value.is_object() &&
-             (cpp_type_name(value.ops()->type) == type.object || cpp_type_name(value.ops()->interface) == type.object);
+      return value.is_object() && (cpp_type_name(value.ops()->type) == type.object ||
+                                   cpp_type_name(value.ops()->interface) == type.object);
     case ArgType::Kind::kList:
       return value.is_list() && std::ranges::all_of(value.elements(), [&](const Value& element) {
                return accepts(type.inner.front(), element);
              });
     case ArgType::Kind::kMap:
-      return value.is_map();
+      return value.is_map() && std::ranges::all_of(value.items(), [&](const auto& item) {
+               return accepts(type.inner.front(), item.second);
+             });
     case ArgType::Kind::kUnion:
-      return std::ranges::any_of(type.inner, [&](const ArgType& alternative) { return accepts(alternative, value); });
+      return std::ranges::any_of(type.inner,
+                                 [&](const ArgType& alternative) { return accepts(alternative, value); });
     default:
       return false;
   }
@@ -211,7 +232,9 @@ std::vector<std::string> TypeInfo::arg_names() const {
   return names;
 }
 
-bool TypeInfo::has_provided(std::string_view cpp_name) const { return std::ranges::find(provides, cpp_name) != provides.end(); }
+bool TypeInfo::has_provided(std::string_view cpp_name) const {
+  return std::ranges::find(provides, cpp_name) != provides.end();
+}
 
 std::string TypeInfo::signature() const {
   std::vector<std::string> words;
@@ -232,7 +255,8 @@ Params TypeInfo::to_params() const {
   for (const ArgInfo& arg : args) list.push_back(arg_to_params(arg));
   result.set("args", std::move(list));
   Params method_list = Params::list();
-  for (const MethodInfo& method : methods) method_list.push_back({{"name", method.name}, {"result", method.result}});
+  for (const MethodInfo& method : methods)
+    method_list.push_back({{"name", method.name}, {"result", method.result}});
   result.set("methods", std::move(method_list));
   result.set("provides", provides);
   result.set("hooks", hooks);
@@ -286,6 +310,19 @@ std::uint64_t to_unsigned(const Params& data, std::uint64_t high) {
                 "expected an integer from 0 to " + std::to_string(high) + ", found " + std::to_string(value));
   }
   return static_cast<std::uint64_t>(value);
+}
+
+ArgType make_union(std::vector<ArgType> alternatives) {
+  ArgType type{ArgType::Kind::kUnion, false, {}, {}};
+  for (ArgType& alternative : alternatives) {
+    type.nullable = type.nullable || std::exchange(alternative.nullable, false);
+    if (alternative.kind == ArgType::Kind::kUnion) {
+      std::ranges::move(alternative.inner, std::back_inserter(type.inner));
+    } else {
+      type.inner.push_back(std::move(alternative));
+    }
+  }
+  return type;
 }
 
 void fail_alternatives(const ArgType& type, const Value& value) {

@@ -17,7 +17,8 @@ struct Value::Parts {
 
 std::string cpp_type_name(std::type_index type) {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
   return status == 0 ? std::string(name.get()) : std::string(type.name());
 }
 

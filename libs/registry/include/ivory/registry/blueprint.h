@@ -21,8 +21,8 @@ class Blueprint {
  public:
   // `settings` are keys of the section that are no members ("seed"). Relative paths among the arguments start
   // from `directory` (the process's, if empty).
-  Blueprint(const Registry& registry, Params section, std::string library, const std::vector<std::string>& settings = {},
-            std::filesystem::path directory = {});
+  Blueprint(const Registry& registry, Params section, std::string library,
+            const std::vector<std::string>& settings = {}, std::filesystem::path directory = {});
   ~Blueprint();
   Blueprint(Blueprint&&) noexcept;
   Blueprint& operator=(Blueprint&&) noexcept;

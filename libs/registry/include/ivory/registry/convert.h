@@ -1,7 +1,7 @@
 // Values to C++ arguments and back.
 #pragma once
-#include <concepts>
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -43,6 +43,9 @@ struct ConvertData {
 };
 [[nodiscard]] std::int64_t to_int(const Params& data, std::int64_t low, std::int64_t high);
 [[nodiscard]] std::uint64_t to_unsigned(const Params& data, std::uint64_t high);
+// The alternatives side by side: a null that one of them takes, and the alternatives of a union among them,
+// are the whole's.
+[[nodiscard]] ArgType make_union(std::vector<ArgType> alternatives);
 [[noreturn]] void fail_alternatives(const ArgType& type, const Value& value);
 }  // namespace detail
 
@@ -55,7 +58,8 @@ template <std::signed_integral T>
 struct Convert<T> : detail::ConvertData<T> {
   static ArgType type() { return {ArgType::Kind::kInt, false, {}, {}}; }
   static T from(const Value& value) {
-    return static_cast<T>(detail::to_int(value.data(), std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+    return static_cast<T>(
+        detail::to_int(value.data(), std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
   }
 };
 template <std::unsigned_integral T>
@@ -132,7 +136,8 @@ struct Convert<std::vector<T>> : detail::ConvertData<std::vector<T>> {
 };
 
 template <class T>
-struct Convert<std::vector<std::pair<std::string, T>>> : detail::ConvertData<std::vector<std::pair<std::string, T>>> {
+struct Convert<std::vector<std::pair<std::string, T>>>
+    : detail::ConvertData<std::vector<std::pair<std::string, T>>> {
   static ArgType type() { return {ArgType::Kind::kMap, false, {}, {Convert<T>::type()}}; }
   static std::vector<std::pair<std::string, T>> from(const Value& value) {
     std::vector<std::pair<std::string, T>> result;
@@ -147,7 +152,7 @@ struct Convert<std::vector<std::pair<std::string, T>>> : detail::ConvertData<std
 // The first alternative that takes the value.
 template <class... Ts>
 struct Convert<std::variant<Ts...>> : detail::ConvertData<std::variant<Ts...>> {
-  static ArgType type() { return {ArgType::Kind::kUnion, false, {}, {Convert<Ts>::type()...}}; }
+  static ArgType type() { return detail::make_union({Convert<Ts>::type()...}); }
   static std::variant<Ts...> from(const Value& value) {
     std::optional<std::variant<Ts...>> result;
     (try_one<Ts>(value, result), ...);
@@ -158,7 +163,7 @@ struct Convert<std::variant<Ts...>> : detail::ConvertData<std::variant<Ts...>> {
  private:
   template <class T>
   static void try_one(const Value& value, std::optional<std::variant<Ts...>>& result) {
-    if (result || !accepts(Convert<T>::type(), value)) return;
+    if (result || (!accepts(Convert<T>::type(), value) && value.find<T>() == nullptr)) return;
     auto stored = Convert<T>::from(value);
     result.emplace(std::in_place_type<T>, Convert<T>::pass(stored));
   }
@@ -173,7 +178,10 @@ template <class T>
     return std::forward<T>(result);
   } else if constexpr (std::constructible_from<Params, Bare> && !std::is_pointer_v<Bare>) {
     return Value(Params(std::forward<T>(result)));
-  } else if constexpr (requires { typename Bare::element_type; result.use_count(); }) {
+  } else if constexpr (requires {
+                         typename Bare::element_type;
+                         result.use_count();
+                       }) {
     return result == nullptr ? Value() : Value::object(std::forward<T>(result));
   } else {
     return Value::object(std::make_shared<Bare>(std::forward<T>(result)));
@@ -182,8 +190,11 @@ template <class T>
 template <class T>
 [[nodiscard]] Value to_argument(std::remove_reference_t<T>& argument) {
   using Bare = std::remove_cvref_t<T>;
-  if constexpr (std::same_as<Bare, Value> || (std::constructible_from<Params, Bare> && !std::is_pointer_v<Bare>) ||
-                requires { typename Bare::element_type; argument.use_count(); }) {
+  if constexpr (std::same_as<Bare, Value> ||
+                (std::constructible_from<Params, Bare> && !std::is_pointer_v<Bare>) || requires {
+                  typename Bare::element_type;
+                  argument.use_count();
+                }) {
     return to_value(argument);
   } else {
     return Value::reference(argument);
@@ -201,6 +212,7 @@ struct Convert<std::function<R(A...)>> : detail::ConvertData<std::function<R(A..
   static ArgType type() { return {ArgType::Kind::kCallable, false, {}, {}}; }
   static std::function<R(A...)> from(const Value& value) {
     if (value.is_null()) return nullptr;
+    if (const auto made = value.find<std::function<R(A...)>>()) return *made;  // what a function returned
     Callable callable = detail::checked_callable(value, {cpp_type_name(typeid(std::remove_cvref_t<A>))...});
     return [callable = std::move(callable)](A... arguments) -> R {
       std::array<Value, sizeof...(A)> values{to_argument<A>(arguments)...};

@@ -19,8 +19,22 @@ class Run;
 // The hooks of a run in their order, then the batch hooks. A class has a hook by having a method of that name
 // that takes the run: `void on_epoch_end(Run& run)`.
 enum class Hook : std::uint8_t {
-  kInitBegin, kInitEnd, kFitBegin, kEpochBegin, kTrainBegin, kTrainEnd, kValBegin, kValEnd, kEpochEnd, kFitEnd,
-  kTestBegin, kTestEnd, kTrainBatchBegin, kTrainBatchEnd, kValBatchEnd, kTestBatchEnd
+  kInitBegin,
+  kInitEnd,
+  kFitBegin,
+  kEpochBegin,
+  kTrainBegin,
+  kTrainEnd,
+  kValBegin,
+  kValEnd,
+  kEpochEnd,
+  kFitEnd,
+  kTestBegin,
+  kTestEnd,
+  kTrainBatchBegin,
+  kTrainBatchEnd,
+  kValBatchEnd,
+  kTestBatchEnd
 };
 inline constexpr std::size_t kHookCount = 16;
 [[nodiscard]] std::string_view hook_name(Hook hook) noexcept;  // "on_init_begin"
@@ -50,7 +64,8 @@ struct ObjectOps {
   }
 };
 
-// To be specialised for classes that cannot say it themselves (those of another library). Members, all optional:
+// To be specialised for classes that cannot say it themselves (those of another library). Members, all
+// optional:
 //   using Interface = I;  static std::shared_ptr<I> to_interface(const std::shared_ptr<T>&);
 //   static constexpr const char* state_extension = "pt";
 //   static void save(const T&, std::ostream&);  static void load(T&, std::istream&);
@@ -62,9 +77,11 @@ namespace detail {
 
 template <class T>
 void fill_hooks(ObjectOps& ops) {
-#define IVORY_HOOK(index, method)                                          \
-  if constexpr (requires(T& object, Run& run) { object.method(run); })     \
-    ops.hooks[static_cast<std::size_t>(Hook::index)] = [](void* object, Run& run) { static_cast<T*>(object)->method(run); }
+#define IVORY_HOOK(index, method)                                                 \
+  if constexpr (requires(T& object, Run& run) { object.method(run); })            \
+  ops.hooks[static_cast<std::size_t>(Hook::index)] = [](void* object, Run& run) { \
+    static_cast<T*>(object)->method(run);                                         \
+  }
   IVORY_HOOK(kInitBegin, on_init_begin);
   IVORY_HOOK(kInitEnd, on_init_end);
   IVORY_HOOK(kFitBegin, on_fit_begin);
@@ -107,7 +124,9 @@ template <class T>
 void fill_state(ObjectOps& ops) {
   if constexpr (requires { TypeTraits<T>::state_extension; }) {
     ops.state_extension = TypeTraits<T>::state_extension;
-    ops.save = [](const void* object, std::ostream& out) { TypeTraits<T>::save(*static_cast<const T*>(object), out); };
+    ops.save = [](const void* object, std::ostream& out) {
+      TypeTraits<T>::save(*static_cast<const T*>(object), out);
+    };
     ops.load = [](void* object, std::istream& in) { TypeTraits<T>::load(*static_cast<T*>(object), in); };
   } else if constexpr (requires(T& object, const T& constant, std::ostream& out, std::istream& in) {
                          constant.save(out);
@@ -123,7 +142,9 @@ void fill_state(ObjectOps& ops) {
                        }) {
     ops.state_extension = "json";
     ops.state_dict = [](const void* object) -> Params { return static_cast<const T*>(object)->state_dict(); };
-    ops.load_state_dict = [](void* object, const Params& state) { static_cast<T*>(object)->load_state_dict(state); };
+    ops.load_state_dict = [](void* object, const Params& state) {
+      static_cast<T*>(object)->load_state_dict(state);
+    };
   }
 }
 

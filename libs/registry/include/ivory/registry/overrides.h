@@ -23,8 +23,8 @@ struct Overridden {
 // or a `$` takes anything.
 // Errors: kInvalidArgument at the value's place: an unknown name with the nearest one, a wrong type, a gap in
 // the indexes.
-[[nodiscard]] Overridden apply_overrides(const Registry& registry, std::string_view library, const Params& section,
-                                         const Params& args);
+[[nodiscard]] Overridden apply_overrides(const Registry& registry, std::string_view library,
+                                         const Params& section, const Params& args);
 
 // The value that the name stands for now (the first, where it stands for several; the declared default where
 // YAML leaves it out). Errors: kInvalidArgument for an unknown name, at `place`.

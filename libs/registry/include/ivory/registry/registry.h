@@ -16,9 +16,9 @@ namespace ivory {
 
 // What a module's library declares, without its code. Written as JSON beside the library when it is built.
 struct Manifest {
-  std::string module;            // "torch"
-  std::string process_owned;     // why runs may not share a process; empty: they may
-  std::string hash;              // content hash of the library
+  std::string module;         // "torch"
+  std::string process_owned;  // why runs may not share a process; empty: they may
+  std::string hash;           // content hash of the library
   std::vector<TypeInfo> types;
   std::vector<std::pair<std::string, std::string>> aliases;
   std::vector<DefaultClass> default_classes;

@@ -14,10 +14,23 @@
 namespace ivory {
 
 // The type of an argument, in words that YAML and its checks can use. As text: "int", "real?" (may be null),
-// "path" (relative ones start from the client's folder), "list[int]", "map[any]", "int|list[int]", "callable",
-// "object<ivory::Data>".
+// "path" (relative ones start from the client's folder), "list[int]", "map[any]", "int|list[int]",
+// "callable", "object<ivory::Data>".
 struct ArgType {
-  enum class Kind : std::uint8_t { kAny, kData, kBool, kInt, kReal, kString, kPath, kList, kMap, kCallable, kObject, kUnion };
+  enum class Kind : std::uint8_t {
+    kAny,
+    kData,
+    kBool,
+    kInt,
+    kReal,
+    kString,
+    kPath,
+    kList,
+    kMap,
+    kCallable,
+    kObject,
+    kUnion
+  };
   Kind kind = Kind::kAny;
   bool nullable = false;
   std::string object;          // kObject: the C++ type's name
