@@ -312,16 +312,17 @@ Array Array::slice(std::int64_t begin, std::int64_t end) const {
 }
 
 Array Array::reshape(Shape shape) const {
+  const Shape wanted = shape;
   const auto inferred = std::find(shape.begin(), shape.end(), -1);
   if (inferred != shape.end()) {
-    Shape known = shape;
-    known[static_cast<std::size_t>(inferred - shape.begin())] = 1;
-    const std::int64_t rest = element_count(known);
+    std::int64_t rest = 1;
+    for (const auto length : shape)
+      if (length >= 0 && __builtin_mul_overflow(rest, length, &rest)) rest = 0;
     if (rest != 0 && size_ % rest == 0) *inferred = size_ / rest;
   }
   const bool fits = std::none_of(shape.begin(), shape.end(), [](auto length) { return length < 0; }) &&
                     element_count(shape) == size_;
-  if (!fits) fail("an array of shape " + shape_text(shape_) + " cannot be reshaped to " + shape_text(shape));
+  if (!fits) fail("an array of shape " + shape_text(shape_) + " cannot be reshaped to " + shape_text(wanted));
   Array other = *this;
   other.shape_ = std::move(shape);
   return other;

@@ -1,6 +1,7 @@
 // What YAML can name of this library.
 #include <ivory/registry/module.h>
 
+#include <filesystem>
 #include <optional>
 #include <variant>
 
@@ -12,15 +13,20 @@
 namespace ivory {
 namespace {
 
-// One name, a list of them, or nothing.
-using Names = std::optional<std::variant<std::string, std::vector<std::string>>>;
+// One name or a list of them.
+using Names = std::variant<std::string, std::vector<std::string>>;
 std::vector<std::string> to_list(const Names& names) {
-  if (!names) return {};
-  if (const auto* one = std::get_if<std::string>(&*names)) return {*one};
-  return std::get<std::vector<std::string>>(*names);
+  if (const auto* one = std::get_if<std::string>(&names)) return {*one};
+  return std::get<std::vector<std::string>>(names);
+}
+using MaybeNames = std::optional<Names>;
+std::vector<std::string> to_list(const MaybeNames& names) {
+  return names ? to_list(*names) : std::vector<std::string>{};
 }
 
 using Text = std::optional<std::string>;
+using Path = std::filesystem::path;
+using MaybePath = std::optional<Path>;
 
 char to_separator(const std::string& text) {
   if (text == "\\t" || text == "tab") return '\t';
@@ -30,12 +36,12 @@ char to_separator(const std::string& text) {
   return text.front();
 }
 
-std::shared_ptr<CsvData> make_csv_data(const std::string& path, const Names& target, const Names& inputs,
-                                       const Names& exclude, const Names& categorical, const Text& index,
-                                       const Text& group, const Text& test, double test_fraction,
-                                       int n_splits, const std::string& split, bool shuffle,
-                                       std::uint64_t seed, const std::string& task, bool standardize,
-                                       double scale, const std::optional<Shape>& shape,
+std::shared_ptr<CsvData> make_csv_data(const Path& path, const Names& target, const MaybeNames& inputs,
+                                       const MaybeNames& exclude, const MaybeNames& categorical,
+                                       const Text& index, const Text& group, const MaybePath& test,
+                                       double test_fraction, int n_splits, const std::string& split,
+                                       bool shuffle, std::uint64_t seed, const std::string& task,
+                                       bool standardize, double scale, const std::optional<Shape>& shape,
                                        const std::string& separator) {
   return std::make_shared<CsvData>(CsvDataOptions{
       .path = path,
@@ -45,7 +51,7 @@ std::shared_ptr<CsvData> make_csv_data(const std::string& path, const Names& tar
       .categorical = to_list(categorical),
       .index = index.value_or(""),
       .group = group.value_or(""),
-      .test = test.value_or(""),
+      .test = test.value_or(Path{}),
       .folds = {parse_split(split), n_splits, shuffle, seed, test_fraction},
       .task = parse_task(task),
       .standardize = standardize,
@@ -55,17 +61,23 @@ std::shared_ptr<CsvData> make_csv_data(const std::string& path, const Names& tar
   });
 }
 
-std::shared_ptr<NpyData> make_npy_data(const Text& input, const Text& target, const Text& fold,
-                                       const Text& index, const Text& path, const Text& group,
+// Relative paths come with the client's folder before them; of an entry in an archive only the name counts.
+std::string to_source(const MaybePath& file, const MaybePath& archive) {
+  if (!file) return {};
+  return archive ? file->filename().string() : file->string();
+}
+
+std::shared_ptr<NpyData> make_npy_data(const MaybePath& input, const MaybePath& target, const MaybePath& fold,
+                                       const MaybePath& index, const MaybePath& path, const MaybePath& group,
                                        double test_fraction, int n_splits, const std::string& split,
                                        bool shuffle, std::uint64_t seed, bool standardize, double scale) {
   return std::make_shared<NpyData>(NpyDataOptions{
-      .path = path.value_or(""),
-      .input = input.value_or(""),
-      .target = target.value_or(""),
-      .fold = fold.value_or(""),
-      .index = index.value_or(""),
-      .group = group.value_or(""),
+      .path = path.value_or(Path{}),
+      .input = to_source(input, path),
+      .target = to_source(target, path),
+      .fold = to_source(fold, path),
+      .index = to_source(index, path),
+      .group = to_source(group, path),
       .folds = {parse_split(split), n_splits, shuffle, seed, test_fraction},
       .standardize = standardize,
       .scale = scale,

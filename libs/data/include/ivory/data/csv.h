@@ -10,10 +10,10 @@ namespace ivory {
 
 struct CsvOptions {
   char separator = ',';
-  std::vector<std::string> include;      // only these columns; empty: all
-  std::vector<std::string> exclude;      // but not these
-  std::vector<std::string> categorical;  // text, even if they look like numbers
-  bool allow_absent = false;             // an included column may be absent, exclude and categorical too
+  std::vector<std::string> include = {};      // only these columns; empty: all
+  std::vector<std::string> exclude = {};      // but not these
+  std::vector<std::string> categorical = {};  // text, even if they look like numbers
+  bool allow_absent = false;                  // an included column may be absent, exclude and categorical too
 };
 
 // One column: numbers or text, as its first value that is not missing decides.

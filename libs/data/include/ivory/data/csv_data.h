@@ -18,19 +18,19 @@ enum class TargetTask : std::uint8_t { kAuto, kClassification, kRegression };
 [[nodiscard]] TargetTask parse_task(std::string_view name);
 
 struct CsvDataOptions {
-  std::filesystem::path path;        // relative to the working directory
-  std::vector<std::string> target;   // columns; none: there is no target (float32 [n, 1] of NaN, all test)
-  std::vector<std::string> inputs;   // columns in this order; none: all that are nothing else
-  std::vector<std::string> exclude;  // columns to leave out
-  std::vector<std::string> categorical;  // columns of text that look like numbers
-  std::string index;                     // column of whole numbers that names the samples; none: 0, 1 …
-  std::string group;                     // column, for Split::kGroup; not an input
-  std::filesystem::path test;            // a second file, of test samples; it may lack the target
-  FoldOptions folds;
+  std::filesystem::path path = {};            // relative to the working directory
+  std::vector<std::string> target = {};       // columns to predict; at least one
+  std::vector<std::string> inputs = {};       // columns in this order; none: all that are nothing else
+  std::vector<std::string> exclude = {};      // columns to leave out
+  std::vector<std::string> categorical = {};  // columns of text that look like numbers
+  std::string index = {};                     // column of whole numbers that names the samples; none: 0, 1 …
+  std::string group = {};                     // column, for Split::kGroup; not an input
+  std::filesystem::path test = {};            // a second file, of test samples; it may lack the target
+  FoldOptions folds = {};
   TargetTask task = TargetTask::kAuto;
   bool standardize = false;  // numeric inputs, by mean and deviation of the fold's training part
   double scale = 1;          // numeric inputs are divided by it first
-  Shape shape;               // of one sample's input; none: [columns]
+  Shape shape = {};          // of one sample's input; none: [columns]
   char separator = ',';
 };
 

@@ -12,9 +12,9 @@ struct NpyDataOptions {
   // An .npz archive, of which input, target, fold, index and group then name arrays (the first two are
   // "input" and "target" unless said otherwise, "fold" and "index" are taken when there). Empty: the others
   // are .npy files.
-  std::filesystem::path path;
-  std::string input, target, fold, index, group;
-  FoldOptions folds;         // when there is no fold array
+  std::filesystem::path path = {};
+  std::string input = {}, target = {}, fold = {}, index = {}, group = {};
+  FoldOptions folds = {};    // when there is no fold array
   bool standardize = false;  // by mean and deviation of each number over the fold's training part
   double scale = 1;          // inputs are divided by it; they become float32 then (float64 stays)
 };
