@@ -128,10 +128,12 @@ void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name) {
   id_ = tracking->run_id();
   name_ = tracking->run_name();
   params_["experiment"].set("id", tracking->experiment_id());
-  Params& section = params_[name];
+  Params& section = params_[params_.contains(name) ? name : std::string_view("run")];
   Params named{{"name", name_}, {"id", id_}};
-  for (auto& [key, value] : section.is_null() ? Params::map().items() : section.items())
-    if (!named.contains(key)) named.set(key, std::move(value));
+  if (section.is_map()) {
+    for (auto& [key, value] : section.items())
+      if (!named.contains(key)) named.set(key, std::move(value));
+  }
   section = std::move(named);
   set("tracking", Value::object(tracking));
   tracking->log_params_file(params_);
