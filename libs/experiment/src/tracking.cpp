@@ -91,8 +91,7 @@ void Tracking::on_test_end(Run& run) {
   tracking::Batch batch;
   const tracking::TimeMs now = tracking::now_ms();
   if (const auto metrics = run.find<Metrics>())
-    for (const auto& [key, value] : metrics->record())
-      if (key.starts_with("test_")) batch.metrics.push_back({key, value, now, epoch_of(run)});
+    for (const auto& [key, value] : metrics->test_record()) batch.metrics.push_back({key, value, now, epoch_of(run)});
   if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
   run.save(state_folder("test"));
 }
