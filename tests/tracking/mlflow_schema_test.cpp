@@ -73,9 +73,9 @@ TEST_P(PopulatedDatabase, HasTheExperimentsThatMLflowSees) {
   ASSERT_EQ(listed.size(), expected_["experiments_all"].size());
   for (std::size_t i = 0; i < listed.size(); ++i) {
     const auto& want = expected_["experiments_all"][i];
-    EXPECT_EQ(listed[i].id, want["experiment_id"]);
-    EXPECT_EQ(listed[i].name, want["name"]);
-    EXPECT_EQ(listed[i].artifact_location, want["artifact_location"]);
+    EXPECT_EQ(listed[i].id, want["experiment_id"].get<std::string>());
+    EXPECT_EQ(listed[i].name, want["name"].get<std::string>());
+    EXPECT_EQ(listed[i].artifact_location, want["artifact_location"].get<std::string>());
     EXPECT_EQ(to_text(listed[i].lifecycle_stage), want["lifecycle_stage"].get<std::string>());
     EXPECT_EQ(listed[i].creation_time, to_time(want["creation_time"]));
     EXPECT_EQ(listed[i].last_update_time, to_time(want["last_update_time"]));
@@ -88,14 +88,14 @@ TEST_P(PopulatedDatabase, HasTheRunsThatMLflowSees) {
   for (const auto& [name, want] : expected_["runs"].items()) {
     const auto& info = want["info"];
     const auto run = store_->get_run(info["run_id"].get<std::string>());
-    EXPECT_EQ(run.run_id, info["run_id"]);
-    EXPECT_EQ(run.experiment_id, info["experiment_id"]);
-    EXPECT_EQ(run.name, info["run_name"]);
+    EXPECT_EQ(run.run_id, info["run_id"].get<std::string>());
+    EXPECT_EQ(run.experiment_id, info["experiment_id"].get<std::string>());
+    EXPECT_EQ(run.name, info["run_name"].get<std::string>());
     EXPECT_EQ(to_text(run.status), info["status"].get<std::string>());
     EXPECT_EQ(run.start_time, to_time(info["start_time"]));
     EXPECT_EQ(run.end_time, to_time(info["end_time"]));
-    EXPECT_EQ(run.artifact_uri, info["artifact_uri"]);
-    EXPECT_EQ(run.user_id, info["user_id"]);
+    EXPECT_EQ(run.artifact_uri, info["artifact_uri"].get<std::string>());
+    EXPECT_EQ(run.user_id, info["user_id"].get<std::string>());
     EXPECT_EQ(to_text(run.lifecycle_stage), info["lifecycle_stage"].get<std::string>());
     EXPECT_EQ(run.params, to_pairs(want["data"]["params"])) << name;
     EXPECT_EQ(run.tags, to_pairs(want["data"]["tags"])) << name;
@@ -116,8 +116,8 @@ TEST_P(PopulatedDatabase, HasTheHistoriesThatMLflowSees) {
       ASSERT_EQ(history.size(), want.size()) << name << " " << key;
       for (std::size_t i = 0; i < history.size(); ++i, ++points) {
         EXPECT_TRUE(same_number(history[i].value, to_number(want[i]["value"]))) << name << " " << key;
-        EXPECT_EQ(history[i].timestamp_ms, want[i]["timestamp"]) << name << " " << key;
-        EXPECT_EQ(history[i].step, want[i]["step"]) << name << " " << key;
+        EXPECT_EQ(history[i].timestamp_ms, want[i]["timestamp"].get<std::int64_t>()) << name << " " << key;
+        EXPECT_EQ(history[i].step, want[i]["step"].get<std::int64_t>()) << name << " " << key;
       }
     }
   }

@@ -190,6 +190,16 @@ void Database::begin_write(Connection& connection) const {
 }
 
 void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& group) {
+  if (group.size() == 1) {
+    // Alone, the transaction itself is undone.
+    try {
+      (*group.front()->job)(connection);
+    } catch (...) {
+      group.front()->failure = std::current_exception();
+      roll_back(connection);
+    }
+    return;
+  }
   for (Waiter* waiter : group) {
     try {
       connection.query("SAVEPOINT job").run();
