@@ -251,14 +251,17 @@ double log_sum_exp(std::span<const T> row) {
   return largest + std::log(sum);
 }
 
-// Column `k`, as probabilities.
-std::vector<double> probabilities(const Scores& scores, std::size_t k, bool logits) {
-  std::vector<double> result(scores.rows);
+// The probabilities of each class, one class after the other.
+std::vector<std::vector<double>> probabilities(const Scores& scores, bool logits) {
+  std::vector<std::vector<double>> result(scores.columns, std::vector<double>(scores.rows));
   visit_reals(scores.output, [&](auto values) {
     for (std::size_t row = 0; row < scores.rows; ++row) {
       const auto all = values.subspan(row * scores.columns, scores.columns);
-      result[row] =
-          logits ? std::exp(static_cast<double>(all[k]) - log_sum_exp(all)) : static_cast<double>(all[k]);
+      const double whole = logits ? log_sum_exp(all) : 0.0;
+      for (std::size_t k = 0; k < scores.columns; ++k) {
+        const auto value = static_cast<double>(all[k]);
+        result[k][row] = logits ? std::exp(value - whole) : value;
+      }
     }
   });
   return result;
@@ -410,9 +413,10 @@ double auc(const Array& output, const Array& target, Logits logits) {
   if (scores.rows == 0 || has_nan(output)) return kNan;
   const bool are = are_logits(scores, logits);
   if (scores.columns <= 2) return rank_auc(binary_scores(scores, are), actual, 1);
+  const auto of_class = probabilities(scores, are);
   std::vector<double> areas;
   for (std::size_t k = 0; k < scores.columns; ++k) {
-    const double area = rank_auc(probabilities(scores, k, are), actual, static_cast<std::int64_t>(k));
+    const double area = rank_auc(of_class[k], actual, static_cast<std::int64_t>(k));
     if (!std::isnan(area)) areas.push_back(area);
   }
   return mean_of(areas);

@@ -99,13 +99,9 @@ const std::vector<EpochValue>& Metrics::history(std::string_view name) const {
 }
 
 std::vector<std::string> Metrics::names(const Run& run) const {
-  auto loaders = run.find<DataLoaders>();
-  auto datasets = loaders != nullptr ? loaders->datasets() : run.find<Datasets>();
-  const bool validates = datasets == nullptr || datasets->val()->size() > 0;
   std::vector<std::string> names{"loss"};
   for (const auto& [name, function] : functions_) names.push_back(name);
   if (run.find<Trainer>() != nullptr) names.emplace_back("lr");
-  if (!validates) return names;
   names.emplace_back("val_loss");
   for (const auto& [name, function] : functions_) names.push_back("val_" + name);
   return names;

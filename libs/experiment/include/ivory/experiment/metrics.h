@@ -62,8 +62,8 @@ class Metrics {
   // All, in the order they were first logged.
   using History = std::vector<std::pair<std::string, std::vector<EpochValue>>>;
   [[nodiscard]] const History& history() const noexcept { return history_; }
-  // What record() will hold at the end of an epoch of this run. A class that adds values to the record says
-  // so here.
+  // What record() will hold at the end of an epoch of this run that trains and validates. A class that adds
+  // values to the record says so here.
   [[nodiscard]] virtual std::vector<std::string> names(const Run& run) const;
 
   void on_init_begin(Run& run);

@@ -13,8 +13,9 @@ class Run;
 // Looks at the run's Metrics at the end of each epoch. NaN is never best; an epoch as good as the best is not
 // better.
 //
-// Threads: those of its run. Errors: kInvalidArgument when the run has no Metrics, or when that does not log
-// the metric (validation samples may be missing), naming the nearest name: before the first epoch.
+// Threads: those of its run. Errors: kInvalidArgument before the first epoch when the run has no Metrics, or
+// when that logs no such metric, with the nearest name; at the end of an epoch when it was not logged after
+// all, for the run has no validation samples or its trainer no learning rate.
 class Monitor {
  public:
   using ivory_interface = Monitor;
