@@ -1,0 +1,25 @@
+// What a program or a module with classes of its own needs: runs and their parts, data, and declarations.
+#pragma once
+#include <ivory/base/error.h>
+#include <ivory/base/params.h>
+#include <ivory/base/range.h>
+#include <ivory/base/rng.h>
+#include <ivory/data/array.h>
+#include <ivory/data/csv_data.h>
+#include <ivory/data/data.h>
+#include <ivory/data/data_loaders.h>
+#include <ivory/data/dataset.h>
+#include <ivory/data/datasets.h>
+#include <ivory/data/folds.h>
+#include <ivory/data/npy_data.h>
+#include <ivory/experiment/client.h>
+#include <ivory/experiment/early_stopping.h>
+#include <ivory/experiment/experiment.h>
+#include <ivory/experiment/metrics.h>
+#include <ivory/experiment/monitor.h>
+#include <ivory/experiment/results.h>
+#include <ivory/experiment/run.h>
+#include <ivory/experiment/tracker.h>
+#include <ivory/experiment/trainer.h>
+#include <ivory/main.h>
+#include <ivory/registry/module.h>

@@ -1,0 +1,40 @@
+// ivory show: the parameters of one run, resolved.
+#include "command.h"
+
+#include <ivory/base/error.h>
+#include <ivory/experiment/client.h>
+#include <ivory/yaml/yaml.h>
+
+#include "grid.h"
+
+namespace ivory {
+namespace {
+
+class ShowCommand : public Command {
+ public:
+  void declare(Options& options) override {
+    options.word("NAME", name_, "the experiment: its parameters are in NAME.yml");
+    options.words("KEY=VALUE", words_, "parameters, one value each");
+  }
+
+  int execute() override {
+    const Client client(directory(), false);
+    const Experiment experiment = client.create_experiment(name_);
+    const Grid grid = read_grid(experiment, words_);
+    if (grid.size() > 1)
+      throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(grid.varied()) + " would make several; `ivory plan` lists them");
+    const Params params = experiment.resolve_params(grid.element(0));
+    print(json() ? params.to_json(2) + "\n" : to_yaml(params));
+    return 0;
+  }
+
+ private:
+  std::string name_;
+  std::vector<std::string> words_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_show_command() { return std::make_unique<ShowCommand>(); }
+
+}  // namespace ivory
