@@ -50,20 +50,26 @@ void check_indices(std::span<const std::int64_t> indices, std::int64_t rows) {
   fail("row " + std::to_string(*at) + " was asked for, but the array has " + std::to_string(rows) + " rows");
 }
 
-// Rows of a size known to the compiler are moved through registers.
+// Rows of a size known to the compiler are moved through registers. Rows to come are prefetched, since the
+// processor cannot guess where a shuffled one lies.
 template <std::size_t kBytes>
 void gather_fixed(const std::byte* source, std::span<const std::int64_t> indices, std::byte* out) {
-  for (const auto index : indices) {
-    std::memcpy(out, source + static_cast<std::size_t>(index) * kBytes, kBytes);
-    out += kBytes;
+  constexpr std::size_t kAhead = 24;
+  const auto row = [source](std::int64_t index) { return source + static_cast<std::size_t>(index) * kBytes; };
+  const std::size_t guided = indices.size() - std::min(indices.size(), kAhead);
+  std::size_t i = 0;
+  for (; i < guided; ++i, out += kBytes) {
+    __builtin_prefetch(row(indices[i + kAhead]));
+    std::memcpy(out, row(indices[i]), kBytes);
   }
+  for (; i < indices.size(); ++i, out += kBytes) std::memcpy(out, row(indices[i]), kBytes);
 }
 
 // Neighbouring rows are copied together. Rows to come are prefetched, since the processor cannot guess where
 // a shuffled one lies.
 void gather_any(const std::byte* source, std::size_t row, std::span<const std::int64_t> indices,
                 std::byte* out) {
-  constexpr std::size_t kAheadBytes = 4096;
+  constexpr std::size_t kAheadBytes = 2048;
   constexpr std::size_t kMostLines = 8;  // of one row; the hardware follows from there
   const std::size_t ahead = std::clamp<std::size_t>(kAheadBytes / row, 1, 32);
   const std::size_t touched = std::min(row, kMostLines * kAlignment);
@@ -94,6 +100,10 @@ void gather(const std::byte* source, std::size_t row, std::span<const std::int64
       return gather_fixed<8>(source, indices, out);
     case 16:
       return gather_fixed<16>(source, indices, out);
+    case 32:
+      return gather_fixed<32>(source, indices, out);
+    case 64:
+      return gather_fixed<64>(source, indices, out);
     default:
       return gather_any(source, row, indices, out);
   }
@@ -378,7 +388,8 @@ GroupMean group_mean(const Array& index, const Array& rows) {
   const std::vector<std::int64_t> keys = index.to_vector<std::int64_t>();
   std::vector<std::size_t> order(keys.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return keys[a] < keys[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](auto a, auto b) { return std::pair(keys[a], a) < std::pair(keys[b], b); });
 
   std::vector<std::int64_t> groups;
   for (const auto row : order)

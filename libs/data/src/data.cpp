@@ -54,7 +54,8 @@ void check_leak(std::span<const std::int64_t> index, std::span<const std::int64_
   std::vector<std::size_t> order(index.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::erase_if(order, [&](auto row) { return folds[row] == -1; });
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return index[a] < index[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](auto a, auto b) { return std::pair(index[a], a) < std::pair(index[b], b); });
   for (std::size_t i = 1; i < order.size(); ++i) {
     const auto a = order[i - 1];
     const auto b = order[i];

@@ -66,11 +66,14 @@ Codes codes_of(const Array& values, const char* name) {
 }
 
 // Rows by kind, each kind's in dealing order.
-Rows sort_by_kind(Rows order, const Codes& codes) {
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
-    return codes.of[static_cast<std::size_t>(a)] < codes.of[static_cast<std::size_t>(b)];
-  });
-  return order;
+Rows sort_by_kind(const Rows& order, const Codes& codes) {
+  std::vector<Rows> of_kind(static_cast<std::size_t>(codes.count));
+  for (const auto row : order)
+    of_kind[static_cast<std::size_t>(codes.of[static_cast<std::size_t>(row)])].push_back(row);
+  Rows sorted;
+  sorted.reserve(order.size());
+  for (const auto& rows : of_kind) sorted.insert(sorted.end(), rows.begin(), rows.end());
+  return sorted;
 }
 
 // Rows of each kind.
@@ -322,17 +325,19 @@ Array group_k_fold(const Array& groups, int n_splits, ShuffleOptions options) {
   const Codes codes = codes_of(groups, "groups");
   check_splits(n_splits, codes.count, "groups");
   const auto members = members_of(codes);
-  Rows order = dealing_order(codes.count, options, "folds");
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
-    return members[static_cast<std::size_t>(a)].size() > members[static_cast<std::size_t>(b)].size();
-  });
+  const Rows dealt = dealing_order(codes.count, options, "folds");
+  std::vector<std::pair<std::int64_t, std::size_t>> order;  // minus the size, place: the largest first
+  for (std::size_t place = 0; place < dealt.size(); ++place)
+    order.emplace_back(-static_cast<std::int64_t>(members[static_cast<std::size_t>(dealt[place])].size()),
+                       place);
+  std::sort(order.begin(), order.end());
   std::vector<std::size_t> sizes(static_cast<std::size_t>(n_splits), 0);
   Rows folds(codes.of.size());
-  for (const auto group : order) {
+  for (const auto& [size, place] : order) {
+    const Rows& some = members[static_cast<std::size_t>(dealt[place])];
     const auto smallest = std::min_element(sizes.begin(), sizes.end());
-    *smallest += members[static_cast<std::size_t>(group)].size();
-    for (const auto row : members[static_cast<std::size_t>(group)])
-      folds[static_cast<std::size_t>(row)] = smallest - sizes.begin();
+    *smallest += some.size();
+    for (const auto row : some) folds[static_cast<std::size_t>(row)] = smallest - sizes.begin();
   }
   return to_array(folds);
 }
