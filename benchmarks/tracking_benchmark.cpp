@@ -29,7 +29,7 @@ void BM_TrackedRun(benchmark::State& state) {
   const auto store = open_store(kDefaultTrackingUri,
                                 {.durability = durability_of(state), .working_directory = folder.path()});
   const std::string experiment = store->create_experiment("benchmark");
-  const CreateRun create{.experiment_id = experiment, .name = "", .name_prefix = "run", .user_id = "me"};
+  const CreateRun create{.experiment_id = experiment, .name_prefix = "run", .user_id = "me"};
   const Batch batch = ten_params();
   for (std::int64_t i = 0; i < state.range(1); ++i) store->log_batch(store->create_run(create).run_id, batch);
   RunRecord run;
@@ -53,8 +53,7 @@ void BM_LogMetric(benchmark::State& state) {
   static TemporaryFolder folder;
   static const auto store =
       open_store(kDefaultTrackingUri, {.durability = Durability::kFull, .working_directory = folder.path()});
-  const RunRecord run =
-      store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""});
+  const RunRecord run = store->create_run({.experiment_id = "0", .name = "r"});
   std::int64_t step = 0;
   for (auto _ : state) store->log_metric(run.run_id, {"loss", 0.5, 1, step++});
   require(state, static_cast<std::int64_t>(store->metric_history(run.run_id, "loss").size()) == step);
@@ -66,8 +65,7 @@ void BM_LogBatchOfMetrics(benchmark::State& state) {
   TemporaryFolder folder;
   const auto store = open_store(kDefaultTrackingUri,
                                 {.durability = durability_of(state), .working_directory = folder.path()});
-  const RunRecord run =
-      store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""});
+  const RunRecord run = store->create_run({.experiment_id = "0", .name = "r"});
   Batch batch;
   for (int i = 0; i < 1000; ++i) batch.metrics.push_back({"metric" + std::to_string(i % 10), i * 0.5, 1, 0});
   std::int64_t step = 0;
@@ -83,7 +81,7 @@ BENCHMARK(BM_LogBatchOfMetrics)->ArgName("full")->Arg(0)->Arg(1)->Unit(benchmark
 void BM_ListRuns(benchmark::State& state) {
   TemporaryFolder folder;
   const auto store = open_store(kDefaultTrackingUri, {.working_directory = folder.path()});
-  const CreateRun create{.experiment_id = "0", .name = "", .name_prefix = "run", .user_id = "me"};
+  const CreateRun create{.experiment_id = "0", .name_prefix = "run", .user_id = "me"};
   Batch batch = ten_params();
   batch.metrics = {{"loss", 0.5, 1, 0}, {"acc", 0.5, 1, 0}};
   for (std::int64_t i = 0; i < state.range(0); ++i) store->log_batch(store->create_run(create).run_id, batch);

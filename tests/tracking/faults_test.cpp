@@ -28,7 +28,7 @@ TEST_F(FaultsTest, ReportsAFullDiskAndKeepsWhatWasLogged) {
   std::string run_id;
   {
     const auto store = open_store(kDefaultTrackingUri, options_);
-    run_id = store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""}).run_id;
+    run_id = store->create_run({.experiment_id = "0", .name = "r"}).run_id;
   }
   const auto statuses = run_processes(1, [&](int) {
     std::signal(SIGXFSZ, SIG_IGN);
@@ -62,7 +62,7 @@ TEST_F(FaultsTest, ReportsAFullDiskAndKeepsWhatWasLogged) {
 
 TEST_F(FaultsTest, ReportsAVanishedFolder) {
   const auto store = open_store(kDefaultTrackingUri, options_);
-  const auto run = store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""});
+  const auto run = store->create_run({.experiment_id = "0", .name = "r"});
   fs::remove_all(path_.parent_path());
   for (const auto& message : {message_of([&] { store->log_metric(run.run_id, {.key = "m"}); }),
                               message_of([&] { (void)store->get_run(run.run_id); })}) {
@@ -82,7 +82,7 @@ TEST_F(FaultsTest, ReportsAMissingFolderAndMakesNone) {
 TEST_F(FaultsTest, ReportsAReadOnlyFileAndStillListsIt) {
   {
     const auto store = open_store(kDefaultTrackingUri, options_);
-    store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""});
+    store->create_run({.experiment_id = "0", .name = "r"});
   }
   ASSERT_EQ(chmod(path_.c_str(), 0444), 0);
   ASSERT_EQ(chmod(path_.parent_path().c_str(), 0555), 0);

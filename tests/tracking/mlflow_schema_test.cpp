@@ -159,16 +159,12 @@ TEST(PopulatedDatabaseOnce, TakesOurRunsBesideMLflows) {
   const auto store = copy.open();
   const auto experiment = store->find_or_create_experiment("exp-plain");
   EXPECT_EQ(experiment.id, "3");
-  const auto run =
-      store->create_run({.experiment_id = experiment.id, .name = "", .name_prefix = "run", .user_id = ""});
+  const auto run = store->create_run({.experiment_id = experiment.id, .name_prefix = "run"});
   EXPECT_EQ(run.name, "run#0");
   EXPECT_EQ(run.artifact_uri, "/fixtures/mlflow/sqlite/mlruns/3/" + run.run_id + "/artifacts");
   EXPECT_THAT(store->list_runs({.experiment_ids = {"3"}}), SizeIs(4));
   EXPECT_EQ(code_of([&] { store->find_or_create_experiment("exp-deleted"); }), ErrorCode::kConflict);
-  EXPECT_EQ(code_of([&] {
-              store->create_run({.experiment_id = "2", .name = "x", .name_prefix = "", .user_id = ""});
-            }),
-            ErrorCode::kConflict);
+  EXPECT_EQ(code_of([&] { store->create_run({.experiment_id = "2", .name = "x"}); }), ErrorCode::kConflict);
 }
 
 // The text of a schema entry, with white space and quotes that mean nothing taken out.
@@ -255,7 +251,7 @@ TEST(LoggedRun, FillsItsRowsAsMLflowFillsThem) {
   for (const char* name : {"parent", "weird-metrics", "long-params", "child-1"}) {
     const auto& want = expected["runs"][name];
     const std::string their_id = want["info"]["run_id"];
-    CreateRun create{.experiment_id = "1", .name = name, .name_prefix = "", .user_id = ""};
+    CreateRun create{.experiment_id = "1", .name = name};
     create.start_time_ms = want["info"]["start_time"].get<TimeMs>();
     create.tags = to_pairs(want["data"]["tags"]);
     const auto run = store->create_run(create);

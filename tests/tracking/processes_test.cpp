@@ -26,8 +26,7 @@ TEST(ManyProcesses, AllSucceedAtOnceInANewDatabaseAndLoseNothing) {
     const auto store = open_store(kDefaultTrackingUri, options);
     const auto experiment = store->find_or_create_experiment("shared");
     for (int i = 0; i < kRunsEach; ++i) {
-      const auto run = store->create_run(
-          {.experiment_id = experiment.id, .name = "", .name_prefix = "run", .user_id = ""});
+      const auto run = store->create_run({.experiment_id = experiment.id, .name_prefix = "run"});
       store->log_batch(run.run_id, {.metrics = {{"m", double(i), 1, i}},
                                     .params = {{"process", std::to_string(process)}}});
       store->update_run(run.run_id, {.status = RunStatus::kFinished, .end_time_ms = now_ms()});
@@ -69,8 +68,7 @@ TEST(ManyProcesses, AllSucceedInADatabaseThatStaysWithoutWal) {
     }
     std::this_thread::sleep_for(100ms);
     const auto store = open_store(kDefaultTrackingUri, options);
-    store->create_run(
-        {.experiment_id = "0", .name = std::to_string(process), .name_prefix = "", .user_id = ""});
+    store->create_run({.experiment_id = "0", .name = std::to_string(process)});
     return 0;
   });
   EXPECT_THAT(statuses, Each(0));
@@ -85,7 +83,7 @@ TEST(KilledProcess, KeepsWhatWasAcknowledged) {
   std::string run_id;
   {
     const auto store = open_store(kDefaultTrackingUri, options);
-    run_id = store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""}).run_id;
+    run_id = store->create_run({.experiment_id = "0", .name = "r"}).run_id;
   }
   int acknowledged = 0;
   for (int round = 0; round < 8; ++round) {
@@ -149,7 +147,7 @@ TEST(KilledProcess, LeavesNoHalfMadeDatabase) {
     int status = 0;
     waitpid(child, &status, 0);
     const auto store = open_store(kDefaultTrackingUri, options);
-    store->create_run({.experiment_id = "0", .name = "r", .name_prefix = "", .user_id = ""});
+    store->create_run({.experiment_id = "0", .name = "r"});
     EXPECT_THAT(store->list_runs({}), SizeIs(1));
   }
 }

@@ -27,11 +27,10 @@ class TrackingStoreContract : public testing::TestWithParam<std::string> {
     return open_store(uri_for(GetParam()), {.working_directory = folder_.path(), .access = access});
   }
   RunRecord make_run(const std::string& name = "a-run") {
-    return store_->create_run({.experiment_id = experiment_, .name = name, .name_prefix = "", .user_id = ""});
+    return store_->create_run({.experiment_id = experiment_, .name = name});
   }
   RunRecord make_numbered(const std::string& prefix = "run") {
-    return store_->create_run(
-        {.experiment_id = experiment_, .name = "", .name_prefix = prefix, .user_id = ""});
+    return store_->create_run({.experiment_id = experiment_, .name_prefix = prefix});
   }
   std::vector<std::string> names(const RunQuery& query) const {
     std::vector<std::string> found;
@@ -99,10 +98,7 @@ TEST_P(TrackingStoreContract, SaysWhatItDoesNotHave) {
             ErrorCode::kNotFound);
   EXPECT_EQ(code_of([&] { store_->delete_run("missing"); }), ErrorCode::kNotFound);
   EXPECT_EQ(code_of([&] { store_->set_experiment_tag("77", {"k", "v"}); }), ErrorCode::kNotFound);
-  EXPECT_EQ(code_of([&] {
-              store_->create_run({.experiment_id = "77", .name = "x", .name_prefix = "", .user_id = ""});
-            }),
-            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { store_->create_run({.experiment_id = "77", .name = "x"}); }), ErrorCode::kNotFound);
   EXPECT_THAT(message_of([&] { (void)store_->get_run("missing"); }), HasSubstr("missing"));
 }
 
@@ -121,7 +117,6 @@ TEST_P(TrackingStoreContract, ListsExperimentsNewestFirstWithTheirTags) {
 TEST_P(TrackingStoreContract, GivesBackTheRunItMade) {
   const auto run = store_->create_run({.experiment_id = experiment_,
                                        .name = "first",
-                                       .name_prefix = "",
                                        .user_id = "carol",
                                        .start_time_ms = 1'700'000'000'000,
                                        .tags = {{"team", "a"}, {"team", "b"}}});
@@ -136,21 +131,14 @@ TEST_P(TrackingStoreContract, GivesBackTheRunItMade) {
 }
 
 TEST_P(TrackingStoreContract, TakesTheUserFromTheTag) {
-  const auto named = store_->create_run({.experiment_id = experiment_,
-                                         .name = "x",
-                                         .name_prefix = "",
-                                         .user_id = "",
-                                         .tags = {{std::string(kUserTag), "dave"}}});
+  const auto named = store_->create_run(
+      {.experiment_id = experiment_, .name = "x", .tags = {{std::string(kUserTag), "dave"}}});
   EXPECT_EQ(named.user_id, "dave");
   EXPECT_EQ(make_run().user_id, "unknown");
 }
 
 TEST_P(TrackingStoreContract, TakesTheNameFromTheTagButNotTwoNames) {
-  CreateRun create{.experiment_id = experiment_,
-                   .name = "",
-                   .name_prefix = "",
-                   .user_id = "",
-                   .tags = {{std::string(kRunNameTag), "tagged"}}};
+  CreateRun create{.experiment_id = experiment_, .tags = {{std::string(kRunNameTag), "tagged"}}};
   EXPECT_EQ(store_->create_run(create).name, "tagged");
   create.name = "other";
   EXPECT_EQ(code_of([&] { store_->create_run(create); }), ErrorCode::kInvalidArgument);
@@ -172,9 +160,7 @@ TEST_P(TrackingStoreContract, NumbersRunsWithinTheirExperiment) {
   EXPECT_EQ(make_numbered().name, "run#1");
   EXPECT_EQ(make_numbered("task").name, "task#0");
   const std::string other = store_->create_experiment("other");
-  EXPECT_EQ(
-      store_->create_run({.experiment_id = other, .name = "", .name_prefix = "run", .user_id = ""}).name,
-      "run#0");
+  EXPECT_EQ(store_->create_run({.experiment_id = other, .name_prefix = "run"}).name, "run#0");
   EXPECT_EQ(make_numbered().name, "run#2");
 }
 
@@ -182,9 +168,7 @@ TEST_P(TrackingStoreContract, CountsDeletedRunsAndThoseOfOthers) {
   store_->delete_run(make_numbered().run_id);
   EXPECT_EQ(make_numbered().name, "run#1");
   const auto other = open();
-  EXPECT_EQ(
-      other->create_run({.experiment_id = experiment_, .name = "", .name_prefix = "run", .user_id = ""}).name,
-      "run#2");
+  EXPECT_EQ(other->create_run({.experiment_id = experiment_, .name_prefix = "run"}).name, "run#2");
   EXPECT_EQ(make_numbered().name, "run#3");
   make_run("run#10");
   make_run("run#010");
@@ -192,10 +176,7 @@ TEST_P(TrackingStoreContract, CountsDeletedRunsAndThoseOfOthers) {
   make_run("run#");
   make_run("runner#50");
   EXPECT_EQ(make_numbered().name, "run#11");
-  EXPECT_EQ(open()
-                ->create_run({.experiment_id = experiment_, .name = "", .name_prefix = "run", .user_id = ""})
-                .name,
-            "run#12");
+  EXPECT_EQ(open()->create_run({.experiment_id = experiment_, .name_prefix = "run"}).name, "run#12");
 }
 
 TEST_P(TrackingStoreContract, StepsOverANumberThatARenameTook) {
@@ -395,19 +376,14 @@ TEST_P(TrackingStoreContract, DeletesATagOnce) {
 
 TEST_P(TrackingStoreContract, ListsTheRunsThatAreAskedFor) {
   const auto made = [&](const std::string& name, TimeMs start, std::vector<KeyValue> tags = {}) {
-    return store_->create_run({.experiment_id = experiment_,
-                               .name = name,
-                               .name_prefix = "",
-                               .user_id = "",
-                               .start_time_ms = start,
-                               .tags = std::move(tags)});
+    return store_->create_run(
+        {.experiment_id = experiment_, .name = name, .start_time_ms = start, .tags = std::move(tags)});
   };
   const auto parent = made("parent", 1);
   const auto child = made("child", 2, {{std::string(kParentRunIdTag), parent.run_id}});
   made("grandchild", 3, {{std::string(kParentRunIdTag), child.run_id}});
   store_->delete_run(made("gone", 4).run_id);
-  store_->create_run(
-      {.experiment_id = "0", .name = "elsewhere", .name_prefix = "", .user_id = "", .start_time_ms = 5});
+  store_->create_run({.experiment_id = "0", .name = "elsewhere", .start_time_ms = 5});
   store_->update_run(child.run_id, {.status = RunStatus::kFailed});
 
   EXPECT_THAT(names({.experiment_ids = {experiment_}}), ElementsAre("grandchild", "child", "parent"));

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
+#include <system_error>
 #include <thread>
 
 namespace ivory::storage {
@@ -232,7 +232,7 @@ void Connection::fail(int code, std::string_view doing) const {
   std::string words = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
   const int primary = code & 0xff;
   if (system_error != 0 && (primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR)) {
-    words += std::string(" (") + std::strerror(system_error) + ")";
+    words += " (" + std::generic_category().message(system_error) + ")";
   }
   const std::string message = "database '" + options_.path.string() + "': " + words;
   switch (primary) {

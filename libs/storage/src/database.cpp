@@ -245,7 +245,7 @@ std::unique_ptr<Connection> Database::take_reader() const {
   }
   lock.unlock();
   try {
-    ConnectionOptions options = options_;
+    auto options = static_cast<const ConnectionOptions&>(options_);
     options.mode = OpenMode::kReadOnly;
     std::unique_ptr<Connection> reader;
     retry_while_busy(options_.busy_timeout, [&] { reader = std::make_unique<Connection>(options); });

@@ -175,7 +175,8 @@ std::string percent_decoded(std::string_view text) {
   return decoded;
 }
 
-std::unique_ptr<ArtifactStore> open_folder(std::string_view uri, std::string path, Durability durability) {
+std::unique_ptr<ArtifactStore> open_folder(std::string_view uri, const std::string& path,
+                                           Durability durability) {
   const fs::path root = fs::path(path).lexically_normal();
   if (!root.is_absolute() || path.find('\0') != std::string::npos) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -90,6 +90,7 @@ bool store_exists(std::string_view uri, const StoreOptions& options) {
 
 std::vector<std::string> store_schemes() {
   std::vector<std::string> names;
+  names.reserve(kSchemes.size());
   for (const Scheme& scheme : kSchemes) names.emplace_back(scheme.name);
   return names;
 }

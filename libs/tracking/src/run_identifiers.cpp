@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <system_error>
 
 #include <ivory/base/error.h>
 
@@ -46,10 +47,11 @@ constexpr std::array<std::string_view, 120> kNouns{
 
 template <std::size_t N>
 std::array<std::uint8_t, N> random_bytes() {
-  std::array<std::uint8_t, N> bytes;
+  std::array<std::uint8_t, N> bytes{};
   // Up to 256 bytes come whole, once the kernel has gathered its first entropy.
   while (getrandom(bytes.data(), N, 0) != static_cast<ssize_t>(N)) {
-    if (errno != EINTR) throw Error(ErrorCode::kIo, std::string("no random bytes: ") + std::strerror(errno));
+    if (errno != EINTR)
+      throw Error(ErrorCode::kIo, "no random bytes: " + std::generic_category().message(errno));
   }
   return bytes;
 }

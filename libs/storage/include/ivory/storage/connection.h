@@ -62,6 +62,8 @@ class Connection;
 class Query {
  public:
   Query(Query&& other) noexcept;
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
   Query& operator=(Query&&) = delete;
   ~Query();
 

@@ -37,13 +37,13 @@ class Database {
   // Runs `job` in a write transaction; what it wrote is kept (DatabaseOptions::durability) once this returns.
   // Returns what the job returns.
   template <class F>
-  auto write(F&& job) {
+  auto write(const F& job) {
     return returned_by([this](const Job& run) { run_write(run); }, job);
   }
   // Runs `job` over one snapshot. It may be run again from its start if another process is in the way, so it
   // changes nothing outside itself.
   template <class F>
-  auto read(F&& job) const {
+  auto read(const F& job) const {
     return returned_by([this](const Job& run) { run_read(run); }, job);
   }
 
@@ -66,14 +66,14 @@ class Database {
   };
 
   template <class Run, class F>
-  static auto returned_by(const Run& run, F& job) {
-    using Result = std::invoke_result_t<F&, Connection&>;
+  static auto returned_by(const Run& run, const F& job) {
+    using Result = std::invoke_result_t<const F&, Connection&>;
     if constexpr (std::is_void_v<Result>) {
-      run(Job(std::ref(job)));
+      run(Job(std::cref(job)));
     } else {
       std::optional<Result> result;
       run([&](Connection& connection) { result.emplace(job(connection)); });
-      return std::move(*result);
+      return std::move(result).value();
     }
   }
 

@@ -21,7 +21,7 @@ enum class Access {
 struct StoreOptions {
   Durability durability = Durability::kProcess;
   // What relative paths in URIs start from; empty: the process's. The artifact root is mlruns in it.
-  std::filesystem::path working_directory = {};
+  std::filesystem::path working_directory = {};  // NOLINT(readability-redundant-member-init): as CreateRun
   Access access = Access::kReadWrite;
 };
 

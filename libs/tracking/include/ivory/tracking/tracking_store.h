@@ -10,11 +10,13 @@
 
 namespace ivory::tracking {
 
+// The defaults in these structures let designated initializers leave a member out without a warning.
+// NOLINTBEGIN(readability-redundant-member-init)
 struct CreateRun {
   std::string experiment_id;
-  std::string name;                          // wins over name_prefix
-  std::string name_prefix;                   // "run" names it run#0, run#1 …; neither: adjective-noun-number
-  std::string user_id;                       // empty: the tag mlflow.user, else "unknown"
+  std::string name = {};                     // wins over name_prefix
+  std::string name_prefix = {};              // "run" names it run#0, run#1 …; neither: adjective-noun-number
+  std::string user_id = {};                  // empty: the tag mlflow.user, else "unknown"
   std::optional<TimeMs> start_time_ms = {};  // none: now
   std::vector<KeyValue> tags = {};           // not checked but for text that no store can hold
 };
@@ -49,6 +51,7 @@ struct RunQuery {
   bool with_params = true;
   bool with_tags = true;
 };
+// NOLINTEND(readability-redundant-member-init)
 
 // Keeps experiments and runs, and what runs log.
 //
