@@ -31,6 +31,7 @@ std::string said(const ArgType& type) {
       return "a mapping (" + type.to_text() + ")";
     case Kind::kUnion: {
       std::vector<std::string> alternatives;
+      alternatives.reserve(type.inner.size());
       for (const ArgType& alternative : type.inner) alternatives.push_back(said(alternative));
       return join(alternatives, " or ");
     }
@@ -267,6 +268,7 @@ void Blueprint::State::check_method(const Node& made, const Node& target, const 
   const MethodInfo* info = target.info->find_method(method);
   if (info == nullptr) {
     std::vector<std::string> methods;
+    methods.reserve(target.info->methods.size());
     for (const MethodInfo& known : target.info->methods) methods.push_back(known.name);
     fail_at(made.source, in_quotes(target.info->name) + " has no method " + in_quotes(method) +
                              did_you_mean(method, methods));
@@ -318,9 +320,10 @@ Blueprint::Node Blueprint::State::check_family(const ArgInfo& rest, const Params
 Blueprint::Node Blueprint::State::check_required(const TypeInfo& info, const ArgInfo& arg,
                                                  const Params& node) const {
   const Params* given = node.find(arg.name);
-  if (given != nullptr)
+  if (given != nullptr) {
     fail_at(*given, in_quotes(info.name) + " has no default for " + in_quotes(arg.name) +
                         "; its signature is " + info.signature());
+  }
   if (wants_made(arg.type) && registry.default_class(arg.name, library) != nullptr)
     return check_value(arg.name, at_place_of(Params(), node), arg.type);
   fail_at(node, in_quotes(info.name) + " needs the argument " + in_quotes(arg.name) + "; its signature is " +
@@ -361,9 +364,10 @@ void check_makeable(const Params& node, const Named& named) {
   const TypeInfo& info = *named.info;
   if (info.abstract)
     fail_at(node, in_quotes(info.name) + " is a base for classes of your own; it cannot be made itself");
-  if (info.kind == TypeInfo::Kind::kFunction && named.form == Form::kClass)
+  if (info.kind == TypeInfo::Kind::kFunction && named.form == Form::kClass) {
     fail_at(node, in_quotes(info.name) +
                       " is a function; name it with `def:` (or `call:` to keep what it returns)");
+  }
 }
 
 std::string signature_hint(const std::string& hint, const TypeInfo& info) {

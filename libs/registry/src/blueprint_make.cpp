@@ -16,14 +16,18 @@ Params in_directory(const Params& data, const ArgType& type, const std::filesyst
         std::ranges::find_if(type.inner, [&](const ArgType& one) { return accepts(one, data); });
     return taken == type.inner.end() ? made : in_directory(data, *taken, directory);
   }
-  if (type.kind == ArgType::Kind::kPath && data.is_string() && !data.as_string().empty())
-    return Params((directory / data.as_string()).string());
+  if (type.kind == ArgType::Kind::kPath && data.is_string() && !data.as_string().empty()) {
+    made = Params((directory / data.as_string()).string());
+    return made;
+  }
   if (type.inner.empty()) return made;
-  if (data.is_list())
-    for (Params& element : made.elements()) element = in_directory(element, type.inner.front(), directory);
-  if (data.is_map())
-    for (ParamsItem& item : made.items())
-      item.value = in_directory(item.value, type.inner.front(), directory);
+  const ArgType& inner = type.inner.front();
+  if (data.is_list()) {
+    for (Params& element : made.elements()) element = in_directory(element, inner, directory);
+  }
+  if (data.is_map()) {
+    for (ParamsItem& item : made.items()) item.value = in_directory(item.value, inner, directory);
+  }
   return made;
 }
 
@@ -60,8 +64,9 @@ Values fill_args(const TypeCode& code, std::span<const std::optional<Value>> bou
   std::size_t next = 0;
   for (std::size_t i = 0; i < bound.size(); ++i) {
     const ArgInfo& arg = code.info.args[i];
-    if (bound[i]) {
-      args.push_back(*bound[i]);
+    const std::optional<Value>& value = bound[i];
+    if (value) {
+      args.push_back(*value);
     } else if (next < given.size()) {
       args.push_back(given[next++]);
     } else if (!arg.required) {
@@ -83,9 +88,10 @@ Values fill_args(const TypeCode& code, std::span<const std::optional<Value>> bou
 
 Value call_bound(const TypeCode& code, std::span<const std::optional<Value>> bound, std::span<Value> given) {
   const std::size_t leading = code.leading.size();
-  if (given.size() < leading)
+  if (given.size() < leading) {
     throw Error(ErrorCode::kInvalidArgument,
                 in_quotes(code.info.name) + " takes (" + join(code.leading) + ")");
+  }
   Values args = fill_args(code, bound, given.subspan(leading));
   return call_code(code, given.first(leading), args);
 }

@@ -41,9 +41,10 @@ namespace {
 
 Manifest manifest_of(const Params& params) {
   const Params* version = params.find("ivory_manifest");
-  if (version == nullptr || !version->is_int() || version->as_int() != kManifestVersion)
+  if (version == nullptr || !version->is_int() || version->as_int() != kManifestVersion) {
     throw Error(ErrorCode::kInvalidArgument,
                 "expected 'ivory_manifest': " + std::to_string(kManifestVersion));
+  }
   Manifest manifest;
   manifest.module = params.at("module").as_string();
   manifest.process_owned = params.at("process_owned").as_string();
@@ -73,7 +74,7 @@ Manifest Manifest::from_json(std::string_view text) {
 }
 
 std::filesystem::path manifest_path(const std::filesystem::path& library) {
-  return std::filesystem::path(library.string() + ".manifest.json");
+  return library.string() + ".manifest.json";
 }
 
 }  // namespace ivory

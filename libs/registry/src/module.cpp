@@ -19,6 +19,7 @@ struct Announced {
 };
 
 // Set while open_library() runs on this thread: what is announced then is not linked into the program.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): of a call, not of the process
 thread_local bool opening = false;
 
 Announced& announced() {
@@ -34,9 +35,10 @@ ArgInfo arg::take(const ArgType& type) && {
   if (!info_.required && !info_.rest && !accepts(info_.type, info_.default_value)) {
     const bool named =
         info_.default_value.is_string() && (info_.type.wants_object() || info_.type.wants_callable());
-    if (!named)
+    if (!named) {
       throw Error(ErrorCode::kInternal,
                   "argument '" + info_.name + "': its default is no " + info_.type.to_text());
+    }
   }
   return std::move(info_);
 }
@@ -97,7 +99,7 @@ void open_library(const std::filesystem::path& library) {
   const bool opened = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
   opening = outer;
   if (opened) return;
-  const char* reason = dlerror();
+  const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): glibc keeps it per thread
   throw Error(ErrorCode::kInvalidArgument, "the module " + library.string() + " cannot be loaded: " +
                                                (reason != nullptr ? reason : "no reason given"));
 }

@@ -29,9 +29,10 @@ std::optional<Named> named_by(const Registry& registry, std::string_view library
   for (const Form form : {Form::kClass, Form::kDef, Form::kCall}) {
     const Params* name = node.find(form_key(form));
     if (name == nullptr) continue;
-    if (named)
+    if (named) {
       throw Error(ErrorCode::kInvalidArgument,
                   at_place(*name, "give one of `class`, `def` and `call`, not two"));
+    }
     if (!name->is_string()) {
       throw Error(ErrorCode::kInvalidArgument,
                   at_place(*name, "`" + std::string(form_key(form)) + "` takes a name, found " +
@@ -69,7 +70,7 @@ bool is_reference(const Params& node) {
 }
 
 std::string describe(const Params& value) {
-  const std::string kind(Params::kind_name(value.kind()));
+  std::string kind(Params::kind_name(value.kind()));
   if (value.is_null()) return kind;
   constexpr std::size_t kLongest = 60;
   const std::string text = value.is_string() ? in_quotes(value.as_string()) : value.to_text();

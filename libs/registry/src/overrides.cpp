@@ -96,7 +96,7 @@ class Resolver {
 
   // The target's value to look into. A required argument that YAML leaves out, to be made of its default
   // class, is written as an empty node, which means the same.
-  Params* opened(const Target& target) const {
+  [[nodiscard]] Params* opened(const Target& target) const {
     if (target.present != nullptr || target.declared == nullptr) return target.present;
     const ArgInfo& arg = *target.declared;
     const bool made = arg.required && (arg.type.wants_object() || arg.type.wants_callable());
@@ -104,7 +104,8 @@ class Resolver {
     return &target.holder->set(target.key, Params());
   }
 
-  const ArgInfo* declared(const Params& node, std::string_view key, std::string_view name) const {
+  [[nodiscard]] const ArgInfo* declared(const Params& node, std::string_view key,
+                                        std::string_view name) const {
     const auto named = named_by(registry_, library_, key, node);
     return named ? named->info->find_arg(name) : nullptr;
   }
@@ -256,7 +257,7 @@ Params present_value(const Registry& registry, std::string_view library, const P
   const Target& first = targets.front();
   const bool written = first.present != nullptr && !is_default_word(*first.present);
   const Params declared = first.declared != nullptr ? first.declared->default_value : Params();
-  const Params value = written ? *first.present : declared;
+  Params value = written ? *first.present : declared;
   if (!element) return value;
   return value.is_list() && !value.empty() ? value.elements().front() : Params();
 }
