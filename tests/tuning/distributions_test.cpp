@@ -1,25 +1,13 @@
 #include <ivory/tuning/distributions.h>
 
-#include <functional>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <ivory/base/error.h>
-#include <ivory/base/log.h>
+#include "support.h"
 
 namespace ivory::tuning {
 namespace {
 using testing::HasSubstr;
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
-}
 
 TEST(Distribution, WritesOptunasJson) {
   EXPECT_EQ(
@@ -95,14 +83,12 @@ TEST(Distribution, RefusesWhatMakesNoSense) {
 }
 
 TEST(Distribution, LowersHighToTheLastValueThatStepsReach) {
-  const LogLevel before = log_level();
-  set_log_level(LogLevel::kOff);
+  const Quiet quiet;
   EXPECT_EQ(Distribution::floats(0, 1, {.step = 0.3}).high(), 0.9);
   EXPECT_EQ(Distribution::floats(0, 1, {.step = 0.1}).high(), 1.0);  // 1.0 % 0.1 is not 0 in doubles
   EXPECT_EQ(Distribution::floats(-0.7, 0.65, {.step = 0.1}).high(), 0.6);
   EXPECT_EQ(Distribution::floats(1e-20, 1, {.step = 0.25}).high(), 1e-20 + 0.75);
   EXPECT_EQ(Distribution::ints(1, 10, {.step = 4}).high(), 9);
-  set_log_level(before);
 }
 
 TEST(Distribution, ConvertsBetweenInternalAndExternalValues) {

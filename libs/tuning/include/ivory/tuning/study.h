@@ -1,0 +1,154 @@
+// A study: many trials of one objective.
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <ivory/tuning/frozen_trial.h>
+#include <ivory/tuning/sampler.h>
+#include <ivory/tuning/trial.h>
+
+namespace ivory::tuning {
+
+class Study;
+
+struct StudyOptions {
+  Direction direction = Direction::kMinimize;
+  std::vector<Direction> directions = {};       // several objectives; then `direction` is not looked at
+  std::string study_name = {};                  // empty: "no-name-" and a random UUID
+  std::shared_ptr<const Sampler> sampler = {};  // none: the default one (see samplers.h)
+  std::shared_ptr<const Pruner> pruner = {};    // none: the median rule (see pruners.h)
+};
+
+struct OptimizeOptions {
+  std::optional<std::int64_t> n_trials = {};  // none: until the timeout, stop(), Ctrl-C or the sampler's end
+  int n_jobs = 1;                             // threads; -1: as many as the machine has processors
+  std::optional<std::chrono::duration<double>> timeout = {};  // no trial starts later
+  // True for an exception after which the study goes on (its trial is FAIL).
+  std::function<bool(const std::exception&)> catch_exceptions = {};
+  // Called after each trial, one at a time.
+  std::vector<std::function<void(Study&, const FrozenTrial&)>> callbacks = {};
+  bool show_progress_bar = false;
+};
+
+struct TellOptions {
+  std::optional<TrialState> state = {};
+  bool skip_if_finished = false;
+};
+
+using Objective = std::function<std::vector<double>(Trial&)>;
+
+// A trial asks in this order: what it was given already; what was enqueued for it (used even outside its
+// bounds, with a warning); the only value there is; the sampler's joint proposal if it lies in the
+// distribution; the sampler's independent proposal. A trial ends COMPLETE with finite or infinite values;
+// PRUNED with its last report (unless NaN) as value; FAIL when the objective throws, or gives a NaN or the
+// wrong number of values.
+//
+// Threads: any method from any thread; what comes back is a copy. Objectives run without a lock, samplers and
+//   pruners under the study's. A moved-from study can only be destroyed or assigned to.
+// Ownership: trials that ask() gave must not outlive the study.
+// Errors: kInvalidArgument for wrong options, values or parameters; kNotFound for a trial that does not
+// exist;
+//   kConflict for a change of a finished trial, and for a best trial when there is none.
+class Study {
+ public:
+  Study(Study&&) noexcept;
+  Study& operator=(Study&&) noexcept;
+  ~Study();
+
+  // Runs trials of `objective`, which takes a Trial& and returns a number or a vector of numbers. The first
+  // exception that catch_exceptions does not take ends it: running trials are finished, then it is thrown on.
+  // Ctrl-C under an InterruptGuard ends it too, with Interrupted.
+  // Errors: kConflict if called from within an objective or a callback of this study.
+  template <class F>
+    requires std::is_invocable_v<F&, Trial&>
+  void optimize(F objective, const OptimizeOptions& options = {}) {
+    using Result = std::invoke_result_t<F&, Trial&>;
+    if constexpr (std::is_convertible_v<Result, double>) {
+      run([f = std::move(objective)](
+              Trial& trial) mutable { return std::vector<double>{static_cast<double>(f(trial))}; },
+          options);
+    } else {
+      run(Objective(std::move(objective)), options);
+    }
+  }
+  // Lets the running trials end and starts no more.
+  void stop();
+
+  // A trial to evaluate elsewhere: a waiting one if there is any, else a new one. `fixed` are suggested at
+  // once.
+  [[nodiscard]] std::unique_ptr<Trial> ask(
+      const std::vector<std::pair<std::string, Distribution>>& fixed = {});
+  // Ends a trial. Without a state: COMPLETE, or FAIL (with a warning) if the values are no good. Returns the
+  // trial. Errors: values that do not go with the state; kConflict if it has ended, unless skip_if_finished.
+  FrozenTrial tell(const Trial& trial, std::span<const double> values, const TellOptions& options = {});
+  FrozenTrial tell(std::int64_t number, std::span<const double> values, const TellOptions& options = {});
+  FrozenTrial tell(const Trial& trial, double value) { return tell(trial, std::span(&value, 1)); }
+  FrozenTrial tell(const Trial& trial, TrialState state) { return tell(trial, {}, {.state = state}); }
+
+  // The next trial gets these parameters (others are sampled). Returns its number, nothing if
+  // `skip_if_exists` and a trial has the same ones.
+  std::optional<std::int64_t> enqueue_trial(const Params& params, const Params& user_attrs = {},
+                                            bool skip_if_exists = false);
+  // Adds a trial as it is, but for its number. Returns the number.
+  std::int64_t add_trial(const FrozenTrial& trial);
+  void add_trials(std::span<const FrozenTrial> trials);
+
+  // The best COMPLETE trial that violates no constraint, the first of equals.
+  // Errors: kConflict if there is none; kInvalidArgument if the study has several objectives.
+  [[nodiscard]] FrozenTrial best_trial() const;
+  [[nodiscard]] double best_value() const { return best_trial().value(); }
+  [[nodiscard]] Params best_params() const { return best_trial().params_map(); }
+  // The Pareto front of the COMPLETE trials that violate no constraint, by number.
+  [[nodiscard]] std::vector<FrozenTrial> best_trials() const;
+  [[nodiscard]] std::vector<FrozenTrial> trials() const;
+  [[nodiscard]] std::vector<FrozenTrial> trials(std::span<const TrialState> states) const;
+  [[nodiscard]] FrozenTrial trial(std::int64_t number) const;
+  [[nodiscard]] std::int64_t size() const;
+
+  [[nodiscard]] std::string study_name() const;
+  [[nodiscard]] Direction direction() const;  // Errors: kInvalidArgument if there are several
+  [[nodiscard]] std::vector<Direction> directions() const;
+  [[nodiscard]] Params user_attrs() const;
+  [[nodiscard]] Params system_attrs() const;
+  void set_user_attr(std::string_view key, const Params& value);
+  // One name an objective, kept as the attribute `study:metric_names`.
+  void set_metric_names(const std::vector<std::string>& names);
+  [[nodiscard]] std::vector<std::string> metric_names() const;
+
+ private:
+  friend Study create_study(const StudyOptions& options);
+  class Engine;
+  class StudyTrial;
+  class Context;
+  explicit Study(std::unique_ptr<Engine> engine) noexcept;
+  void run(const Objective& objective, const OptimizeOptions& options);
+  std::unique_ptr<Engine> engine_;
+};
+
+[[nodiscard]] Study create_study(const StudyOptions& options = {});
+
+// A record to add to a study: COMPLETE with these values unless said otherwise; it starts and ends now.
+// Errors: what FrozenTrial::validate says.
+struct TrialTemplate {
+  TrialState state = TrialState::kComplete;
+  std::vector<double> values = {};
+  Params params = {};                                                    // by name, external
+  std::vector<std::pair<std::string, Distribution>> distributions = {};  // one a parameter
+  std::map<std::int64_t, double> intermediate_values = {};
+  Params user_attrs = Params::map();
+  Params system_attrs = Params::map();
+};
+[[nodiscard]] FrozenTrial create_trial(const TrialTemplate& parts);
+
+}  // namespace ivory::tuning

@@ -1,0 +1,71 @@
+// Where a study's changes go: into its History, and before that into what outlives the process.
+#pragma once
+#include <ivory/tuning/history.h>
+
+namespace ivory::tuning {
+
+// Each call changes the medium and the history, in this order; one that throws has changed neither.
+// Threads: the study calls it under its lock. Errors: those of History; kIo when the medium fails.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  [[nodiscard]] virtual bool is_shared() const = 0;
+  // Brings the history up to date with what others wrote.
+  virtual void refresh(History& history) = 0;
+  // Numbers of the new trial.
+  virtual std::int64_t add(History& history, const FrozenTrial& trial) = 0;
+  virtual std::int64_t add_running(History& history, Time start) = 0;
+  virtual bool start(History& history, std::int64_t number, Time start) = 0;
+  virtual void set_param(History& history, std::int64_t number, std::string_view name,
+                         const Distribution& distribution, double internal) = 0;
+  virtual void report(History& history, std::int64_t number, std::int64_t step, double value) = 0;
+  virtual void set_trial_attr(History& history, std::int64_t number, bool system, std::string_view key,
+                              const Params& value) = 0;
+  virtual void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
+                      Time complete) = 0;
+  virtual void set_study_attr(History& history, bool system, std::string_view key, const Params& value) = 0;
+
+ protected:
+  Backend() = default;
+};
+
+// The history is all there is.
+class MemoryBackend final : public Backend {
+ public:
+  [[nodiscard]] bool is_shared() const override { return false; }
+  void refresh(History&) override {}
+  std::int64_t add(History& history, const FrozenTrial& trial) override {
+    FrozenTrial copy = trial;
+    copy.trial_id = history.size();
+    return history.add(copy);
+  }
+  std::int64_t add_running(History& history, Time start) override {
+    return history.add_running(history.size(), start);
+  }
+  bool start(History& history, std::int64_t number, Time start) override {
+    return history.start(number, start);
+  }
+  void set_param(History& history, std::int64_t number, std::string_view name,
+                 const Distribution& distribution, double internal) override {
+    history.set_param(number, name, distribution, internal);
+  }
+  void report(History& history, std::int64_t number, std::int64_t step, double value) override {
+    history.report(number, step, value);
+  }
+  void set_trial_attr(History& history, std::int64_t number, bool system, std::string_view key,
+                      const Params& value) override {
+    history.set_trial_attr(number, system, key, value);
+  }
+  void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
+              Time complete) override {
+    history.finish(number, state, values, complete);
+  }
+  void set_study_attr(History& history, bool system, std::string_view key, const Params& value) override {
+    history.set_study_attr(system, key, value);
+  }
+};
+
+}  // namespace ivory::tuning
