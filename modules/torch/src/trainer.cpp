@@ -439,6 +439,11 @@ void declare_trainer(Module& m) {
                arg("clip_grad_value", "largest absolute value of a gradient") = nullptr,
                arg("accumulate_grad_batches", "batches that one optimizer step sums over") = 1);
   m.alias("ivory.torch.trainer.Trainer", "torch.Trainer");
+  // The original had classes of its own for these; ours serve every library.
+  m.alias("ivory.torch.data.Dataset", "ivory.Dataset");
+  m.alias("ivory.torch.data.DataLoaders", "ivory.DataLoaders");
+  m.alias("ivory.torch.results.Results", "ivory.Results");
+  m.alias("ivory.torch.metrics.Metrics", "ivory.Metrics");
   m.default_class({.member = "trainer", .class_name = "torch.Trainer", .library = "torch", .def = false});
   m.on_process(&prepare_process);
 }
