@@ -27,7 +27,20 @@ function(ivory_write_user_build)
     list(APPEND link_flags -Wl,-z,defs) # what is not defined is said here, not when it is loaded
   endif()
 
-  get_property(names GLOBAL PROPERTY IVORY_LIBRARIES)
+  # What `ivory` links, and the module whose classes a user's may hold.
+  get_property(all GLOBAL PROPERTY IVORY_LIBRARIES)
+  set(names app torch)
+  list(REVERSE all) # a library comes after what it links
+  foreach(name ${all})
+    if(name IN_LIST names)
+      get_property(needs GLOBAL PROPERTY IVORY_NEEDS_${name})
+      list(APPEND names ${needs})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES names)
+  if(NOT TARGET ivory_torch)
+    list(REMOVE_ITEM names torch)
+  endif()
   set(folders "")
   foreach(name ${names})
     get_property(folder GLOBAL PROPERTY IVORY_FOLDER_${name})

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <charconv>
 #include <cstdio>
 #include <utility>
 
@@ -66,8 +67,14 @@ void Options::option(std::string_view names, std::filesystem::path& value, std::
 }
 
 void Options::option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder, std::string_view help) {
-  const auto take = [&value](const std::int64_t& number) { value = number; };
-  parser_->app.add_option_function<std::int64_t>(std::string(names), take, std::string(help))->type_name(std::string(placeholder));
+  const auto take = [&value, names = std::string(names)](const std::string& text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size())
+      throw CLI::ValidationError(names, "expected an integer, found '" + text + "'");
+    value = number;
+  };
+  parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))->type_name(std::string(placeholder));
 }
 
 void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices, std::string_view help) {

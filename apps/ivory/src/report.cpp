@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "table.h"
@@ -16,8 +17,10 @@ using Outcomes = std::vector<const RunOutcome*>;
 
 // One number of a run, if the run has it.
 struct Measure {
-  std::string heading;
+  std::string name;     // in JSON
+  std::string heading;  // in a table
   std::function<std::optional<double>(const RunOutcome&)> value;
+  int decimals = -1;  // so many in the whole column; -1: as each number needs
 };
 
 std::optional<double> find(const MetricRecord& record, const std::string& name) {
@@ -33,15 +36,34 @@ std::vector<std::string> names_in(std::span<const RunOutcome> runs, MetricRecord
   return names;
 }
 
+// Four significant digits for the largest; a column of numbers of very different sizes has none in common.
+int decimals_of(std::span<const RunOutcome> runs, const Measure& measure) {
+  double largest = 0;
+  double smallest = std::numeric_limits<double>::infinity();
+  for (const RunOutcome& run : runs) {
+    const double value = std::abs(measure.value(run).value_or(0));
+    if (!std::isfinite(value)) return -1;
+    largest = std::max(largest, value);
+    if (value > 0) smallest = std::min(smallest, value);
+  }
+  if (largest == 0 || largest >= 1e6 || largest < 1e-6 || smallest < largest / 100) return -1;
+  return std::clamp(4 - static_cast<int>(std::floor(std::log10(largest))) - 1, 0, 9);
+}
+
 std::vector<Measure> measures_of(std::span<const RunOutcome> runs) {
   std::vector<Measure> measures;
   for (const std::string& name : names_in(runs, &RunOutcome::metrics))
-    if (name != "lr") measures.push_back({name, [name](const RunOutcome& run) { return find(run.metrics, name); }});
+    if (name != "lr") measures.push_back({name, name, [name](const RunOutcome& run) { return find(run.metrics, name); }});
   const auto watched = std::ranges::find_if(runs, [](const RunOutcome& run) { return !run.monitor.empty(); });
-  if (watched != runs.end()) measures.push_back({"best " + watched->monitor, [](const RunOutcome& run) { return run.best_score; }});
+  if (watched != runs.end()) measures.push_back({"best_score", "best " + watched->monitor, [](const RunOutcome& run) { return run.best_score; }});
   for (const std::string& name : names_in(runs, &RunOutcome::test))
-    measures.push_back({name, [name](const RunOutcome& run) { return find(run.test, name); }});
+    measures.push_back({name, name, [name](const RunOutcome& run) { return find(run.test, name); }});
+  for (Measure& measure : measures) measure.decimals = decimals_of(runs, measure);
   return measures;
+}
+
+std::string text_of(const Measure& measure, double value) {
+  return measure.decimals < 0 ? number_text(value) : fmt::format("{:.{}f}", value, measure.decimals);
 }
 
 struct Spread {
@@ -74,50 +96,74 @@ std::string value_of(const RunOutcome& run, const std::string& parameter) {
   return value == nullptr ? std::string() : value->to_text();
 }
 
-// What follows a metric in the table; the epoch of the best score stands beside it.
-std::vector<std::string> cells_of(const RunOutcome& run, const std::vector<Measure>& measures) {
-  std::vector<std::string> cells;
+using Cells = std::vector<std::string>;
+
+std::string best_epoch_text(const RunOutcome& run) { return run.best_epoch < 0 ? std::string() : std::to_string(run.best_epoch); }
+
+// The epoch of the best score stands beside it.
+Cells headings_of(const std::vector<Measure>& measures) {
+  Cells headings;
+  for (const Measure& measure : measures) {
+    headings.push_back(measure.heading);
+    if (measure.name == "best_score") headings.emplace_back("at epoch");
+  }
+  return headings;
+}
+
+Cells cells_of(const RunOutcome& run, const std::vector<Measure>& measures) {
+  Cells cells;
   for (const Measure& measure : measures) {
     const auto value = measure.value(run);
-    cells.push_back(value ? number_text(*value) : std::string());
+    cells.push_back(value ? text_of(measure, *value) : std::string());
+    if (measure.name == "best_score") cells.push_back(best_epoch_text(run));
   }
   return cells;
 }
 
-void add_spread(Table& table, const std::vector<std::string>& first, const Outcomes& runs, const std::vector<Measure>& measures, bool sd) {
-  std::vector<std::string> cells = first;
+Cells spread_cells(const Outcomes& runs, const std::vector<Measure>& measures, double Spread::* part) {
+  Cells cells;
   for (const Measure& measure : measures) {
     const Spread spread = spread_of(runs, measure);
-    cells.push_back(spread.count == 0 ? std::string() : number_text(sd ? spread.sd : spread.mean));
+    cells.push_back(spread.count == 0 ? std::string() : text_of(measure, spread.*part));
+    if (measure.name == "best_score") cells.emplace_back();
   }
-  table.add_row(std::move(cells));
+  return cells;
 }
 
+void append(Cells& cells, const Cells& more) { cells.insert(cells.end(), more.begin(), more.end()); }
+
 std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::string>& varied, const std::vector<Measure>& measures) {
-  std::vector<std::string> headings{"run"};
-  headings.insert(headings.end(), varied.begin(), varied.end());
-  for (const Measure& measure : measures) headings.push_back(measure.heading);
-  headings.insert(headings.end(), {"at epoch", "seconds", "status"});
+  Cells headings{"run"};
+  append(headings, varied);
+  append(headings, headings_of(measures));
+  append(headings, {"seconds", "status"});
   Table table(headings);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunOutcome& run = runs[i];
-    std::vector<std::string> cells{run.name.empty() ? std::to_string(i) : run.name};
+    Cells cells{run.name.empty() ? std::to_string(i) : run.name};
     for (const std::string& parameter : varied) cells.push_back(value_of(run, parameter));
-    const std::vector<std::string> numbers = cells_of(run, measures);
-    cells.insert(cells.end(), numbers.begin(), numbers.end());
-    cells.push_back(run.best_epoch < 0 ? std::string() : std::to_string(run.best_epoch));
-    cells.push_back(fmt::format("{:.1f}", run.seconds));
-    cells.push_back(run.status == "FINISHED" ? std::string() : run.status);
+    append(cells, cells_of(run, measures));
+    append(cells, {fmt::format("{:.1f}", run.seconds), run.status == "FINISHED" ? std::string() : run.status});
     table.add_row(std::move(cells));
   }
-  if (const Outcomes done = finished(runs); done.size() > 1) {
-    std::vector<std::string> first(1 + varied.size());
-    first.front() = "mean";
-    add_spread(table, first, done, measures, false);
-    first.front() = "± sd";
-    add_spread(table, first, done, measures, true);
+  const Outcomes done = finished(runs);
+  if (done.size() < 2) return table.to_text();
+  for (const auto& [title, part] : {std::pair("mean", &Spread::mean), std::pair("± sd", &Spread::sd)}) {
+    Cells cells(1 + varied.size());
+    cells.front() = title;
+    append(cells, spread_cells(done, measures, part));
+    table.add_row(std::move(cells));
   }
   return table.to_text();
+}
+
+// Those that choose between values: of a training metric that is measured in validation too, the latter.
+std::vector<Measure> choosing(const std::vector<Measure>& measures) {
+  const auto has = [&](const std::string& name) { return std::ranges::find(measures, name, &Measure::name) != measures.end(); };
+  std::vector<Measure> chosen;
+  for (const Measure& measure : measures)
+    if (!has("val_" + measure.name)) chosen.push_back(measure);
+  return chosen;
 }
 
 // For each value of one parameter, the mean over the runs that have it.
@@ -129,14 +175,16 @@ std::string value_table(std::span<const RunOutcome> runs, const std::string& par
     if (group == groups.end()) group = groups.insert(groups.end(), {value, {}});
     group->second.push_back(run);
   }
-  std::vector<std::string> headings{parameter, "runs"};
+  Cells headings{parameter, "runs"};
   for (const Measure& measure : measures) headings.push_back(measure.heading);
   Table table(headings);
   for (const auto& [value, members] : groups) {
-    std::vector<std::string> cells{value, std::to_string(members.size())};
+    Cells cells{value, std::to_string(members.size())};
     for (const Measure& measure : measures) {
       const Spread spread = spread_of(members, measure);
-      cells.push_back(spread.count == 0 ? std::string() : number_text(spread.mean) + (spread.count > 1 ? " ± " + number_text(spread.sd) : ""));
+      std::string text = spread.count == 0 ? std::string() : text_of(measure, spread.mean);
+      if (spread.count > 1) text += " ± " + text_of(measure, spread.sd);
+      cells.push_back(std::move(text));
     }
     table.add_row(std::move(cells));
   }
@@ -167,7 +215,7 @@ std::string report_text(std::span<const RunOutcome> runs, const std::vector<std:
   const std::vector<Measure> measures = measures_of(runs);
   std::string text = run_table(runs, varied, measures);
   if (varied.size() < 2 || finished(runs).size() < 2) return text;
-  for (const std::string& parameter : varied) text += "\n" + value_table(runs, parameter, measures);
+  for (const std::string& parameter : varied) text += "\n" + value_table(runs, parameter, choosing(measures));
   return text;
 }
 
@@ -179,8 +227,7 @@ Params report_params(std::span<const RunOutcome> runs) {
   Params metrics = Params::map();
   for (const Measure& measure : measures_of(runs)) {
     const Spread spread = spread_of(done, measure);
-    const std::string name = measure.heading.starts_with("best ") ? "best_score" : measure.heading;
-    if (spread.count > 0) metrics.set(name, {{"mean", spread.mean}, {"sd", spread.sd}});
+    if (spread.count > 0) metrics.set(measure.name, {{"mean", spread.mean}, {"sd", spread.sd}});
   }
   summary.set("metrics", std::move(metrics));
   Params report = Params::map();

@@ -96,7 +96,8 @@ class RunCommand : public Command {
     if (json()) {
       Params document{{"experiment", name_}};
       if (client.tracker() != nullptr) document.set("tracking_uri", client.tracker()->tracking_uri());
-      for (auto& [key, value] : report_params(outcomes_).items()) document.set(key, std::move(value));
+      const Params numbers = report_params(outcomes_);
+      for (const auto& [key, value] : numbers.items()) document.set(key, value);
       print(document.to_json(2) + "\n");
     } else if (!outcomes_.empty()) {
       print(report_text(outcomes_, grid.varied()) + (quiet() ? std::string() : hints(client)));

@@ -15,12 +15,13 @@ class ShowCommand : public Command {
   void declare(Options& options) override {
     options.word("NAME", name_, "the experiment: its parameters are in NAME.yml");
     options.words("KEY=VALUE", words_, "parameters, one value each");
+    options.option("--seed", seed_, "N", "seed of all random numbers");
   }
 
   int execute() override {
     const Client client(directory(), false);
     const Experiment experiment = client.create_experiment(name_);
-    const Grid grid = read_grid(experiment, words_);
+    const Grid grid = read_grid(experiment, words_, seed_);
     if (grid.size() > 1)
       throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(grid.varied()) + " would make several; `ivory plan` lists them");
     const Params params = experiment.resolve_params(grid.element(0));
@@ -31,6 +32,7 @@ class ShowCommand : public Command {
  private:
   std::string name_;
   std::vector<std::string> words_;
+  std::optional<std::int64_t> seed_;
 };
 
 }  // namespace

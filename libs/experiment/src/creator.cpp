@@ -131,7 +131,22 @@ Params Creator::resolve_params(const Params& args, std::string_view name) const 
 void Creator::check(const Params& args, std::string_view name) const {
   const Plan made = plan(args, name);
   workshop().registry->prepare_process(made.blueprint.modules(), made.process);
-  make_members(made.blueprint);
+  Run run(made.params, make_members(made.blueprint).items());
+  run.create_callbacks();
+  check_hook(run, made.params.at(name), Hook::kInitBegin);
+  check_hook(run, made.params.at(name), Hook::kInitEnd);
+}
+
+void Creator::check_hook(Run& run, const Params& section, Hook hook) {
+  for (const Run::Callback& callback : run.callbacks_[static_cast<std::size_t>(hook)]) {
+    try {
+      callback.call(callback.object, run);
+    } catch (const Error& error) {
+      const Params* place = section.find(callback.member);
+      if (const Params* argument = place == nullptr ? nullptr : place->find(error.argument())) place = argument;
+      throw Error(error.code(), place == nullptr ? error.what() : at_place(*place, error.what()));
+    }
+  }
 }
 
 Params Creator::present_value(std::string_view parameter, const Params& place) const {
