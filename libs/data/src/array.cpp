@@ -250,9 +250,10 @@ Shape Array::row_shape() const {
 std::string Array::describe() const { return std::string(dtype_name(dtype_)) + " " + shape_text(shape_); }
 
 void Array::check_dtype(Dtype wanted) const {
-  if (dtype_ != wanted)
+  if (dtype_ != wanted) {
     fail("an array " + describe() + " cannot be viewed as " + std::string(dtype_name(wanted)) +
          "; convert it with astype");
+  }
 }
 
 bool Array::owned_alone() const noexcept {
@@ -275,9 +276,10 @@ std::span<std::byte> Array::mutable_bytes() {
 void Array::take(std::span<const std::int64_t> indices, std::span<std::byte> out) const {
   const std::size_t row = row_bytes();
   check_indices(indices, rows());
-  if (out.size() != indices.size() * row)
+  if (out.size() != indices.size() * row) {
     fail(std::to_string(indices.size()) + " rows of " + describe() + " need " +
          std::to_string(indices.size() * row) + " bytes, not " + std::to_string(out.size()));
+  }
   gather(data_.get(), row, indices, out.data());
 }
 
@@ -308,9 +310,10 @@ Array Array::take(std::span<const std::int64_t> indices) const {
 
 Array Array::slice(std::int64_t begin, std::int64_t end) const {
   const std::int64_t count = rows();
-  if (begin < 0 || begin > end || end > count)
+  if (begin < 0 || begin > end || end > count) {
     fail("rows " + std::to_string(begin) + " to " + std::to_string(end) + " do not lie within the array's " +
          std::to_string(count) + " rows");
+  }
   Array part = *this;
   part.shape_.front() = end - begin;
   part.size_ = element_count(part.shape_);
@@ -382,9 +385,10 @@ Array concat(std::span<const Array> arrays) {
 }
 
 GroupMean group_mean(const Array& index, const Array& rows) {
-  if (index.ndim() != 1 || is_floating(index.dtype()) || index.rows() != rows.rows())
+  if (index.ndim() != 1 || is_floating(index.dtype()) || index.rows() != rows.rows()) {
     fail("group_mean needs one integer index a row; the index is " + index.describe() + ", the rows are " +
          rows.describe());
+  }
   const std::vector<std::int64_t> keys = index.to_vector<std::int64_t>();
   std::vector<std::size_t> order(keys.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

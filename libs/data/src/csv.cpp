@@ -111,10 +111,11 @@ class ColumnBuilder {
   }
   void add_number(std::string_view text) {
     const auto value = find_number(text);
-    if (!value)
+    if (!value) {
       fail(quote(text) +
            " is not a number, as the values before it are; a column of text that looks like numbers must be "
            "named categorical");
+    }
     integral_ = integral_ && std::trunc(*value) == *value && std::abs(*value) <= kExact;
     numbers_.push_back(*value);
   }
@@ -263,7 +264,7 @@ class TableReader {
     if (field_ < builders_.size() && builders_[field_] != nullptr) add_value(*builders_[field_], text);
     ++field_;
   }
-  void add_value(ColumnBuilder& builder, std::string_view text) {
+  void add_value(ColumnBuilder& builder, std::string_view text) const {
     try {
       builder.add(text, row_line_);
     } catch (const Error& error) {
@@ -308,10 +309,12 @@ class TableReader {
   }
   void check_names(const std::vector<std::string>& wanted) const {
     if (options_.allow_absent) return;
-    for (const auto& name : wanted)
-      if (std::find(names_.begin(), names_.end(), name) == names_.end())
+    for (const auto& name : wanted) {
+      if (std::find(names_.begin(), names_.end(), name) == names_.end()) {
         fail(table_.name + ":" + std::to_string(row_line_) + ": there is no column '" + name + "'" +
              did_you_mean(name, names_));
+      }
+    }
   }
 
   const CsvOptions& options_;

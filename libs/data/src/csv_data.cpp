@@ -43,9 +43,10 @@ std::vector<std::int32_t> translate(const CsvTable& table, const CsvColumn& colu
     places.push_back(found ? static_cast<std::int32_t>(at - known.begin()) : -1);
     unseen += found ? 0 : 1;
   }
-  if (unseen > 0)
+  if (unseen > 0) {
     log_warning(table.name + ": column '" + column.name + "': " + std::to_string(unseen) +
                 " texts do not occur in the training file and count as missing");
+  }
   return places;
 }
 
@@ -89,12 +90,14 @@ Array encode_inputs(std::span<const CsvTable> tables, const InputSpec& spec) {
 Shape checked_shape(const Shape& shape, std::size_t columns) {
   if (shape.empty()) return {static_cast<std::int64_t>(columns)};
   std::int64_t product = 1;
-  for (const auto length : shape)
+  for (const auto length : shape) {
     if (length < 1 || __builtin_mul_overflow(product, length, &product))
       fail("shape", "a sample cannot have the shape " + shape_text(shape));
-  if (product != static_cast<std::int64_t>(columns))
+  }
+  if (product != static_cast<std::int64_t>(columns)) {
     fail("shape", "a sample has " + std::to_string(columns) + " input columns, which do not fill the shape " +
                       shape_text(shape));
+  }
   return shape;
 }
 
@@ -114,7 +117,7 @@ class TargetBuilder {
   }
 
   Target build() {
-    for (std::size_t i = 0; i < names_.size(); ++i) check_present(tables_.front().get_column(names_[i]));
+    for (const auto& name : names_) check_present(tables_.front().get_column(name));
     const bool classes =
         task_ == TargetTask::kClassification || (task_ == TargetTask::kAuto && looks_like_classes());
     if (!classes) return regression();
@@ -128,9 +131,10 @@ class TargetBuilder {
     const auto& table = tables_.front();
     for (std::int64_t row = 0; row < table.rows(); ++row) {
       const auto at = static_cast<std::size_t>(row);
-      if (column.text ? column.codes[at] < 0 : std::isnan(column.numbers[at]))
+      if (column.text ? column.codes[at] < 0 : std::isnan(column.numbers[at])) {
         fail(table.place(row, column.name) +
              "the target is missing; samples without one belong in a test file");
+      }
     }
   }
   static bool counts_from_zero(const CsvColumn& column) {
@@ -158,35 +162,38 @@ class TargetBuilder {
   template <class F>
   void each_value(std::size_t i, F f) const {
     std::int64_t at = 0;
-    for (std::size_t t = 0; t < tables_.size(); ++t)
+    for (std::size_t t = 0; t < tables_.size(); ++t) {
       for (std::int64_t row = 0; row < tables_[t].rows(); ++row)
         f(tables_[t], row, columns_[t * names_.size() + i], at++);
+    }
   }
 
-  Target reals(bool zero_or_one) const {
+  [[nodiscard]] Target reals(bool zero_or_one) const {
     const auto width = static_cast<std::int64_t>(names_.size());
     Array array = Array::uninitialized(Dtype::kFloat32, {all_rows(), width});
     const auto out = array.mutable_view<float>();
-    for (std::size_t i = 0; i < names_.size(); ++i)
+    for (std::size_t i = 0; i < names_.size(); ++i) {
       each_value(i, [&](const CsvTable& table, std::int64_t row, const CsvColumn* column, std::int64_t at) {
         if (column != nullptr && column->text)
           fail(table.place(row, names_[i]) + "the target is text; expected numbers");
         const double value = column == nullptr ? kNaN : column->numbers[static_cast<std::size_t>(row)];
-        if (zero_or_one && !std::isnan(value) && value != 0 && value != 1)
+        if (zero_or_one && !std::isnan(value) && value != 0 && value != 1) {
           fail(table.place(row, names_[i]) +
                "of several target columns each must be 0 or 1 for classification");
+        }
         out[static_cast<std::size_t>(at * width) + i] = static_cast<float>(value);
       });
+    }
     return {std::move(array), {}};
   }
-  Target regression() const { return reals(false); }
-  Target multilabel() const {
+  [[nodiscard]] Target regression() const { return reals(false); }
+  [[nodiscard]] Target multilabel() const {
     Target target = reals(true);
     target.classes = names_;
     return target;
   }
 
-  Target text_classes() const {
+  [[nodiscard]] Target text_classes() const {
     const auto& classes = tables_.front().get_column(names_.front()).categories;
     return classes_by(
         classes,
@@ -196,15 +203,16 @@ class TargetBuilder {
         },
         [&](const std::string& text) { return find_class(classes, text); });
   }
-  Target number_classes() const {
+  [[nodiscard]] Target number_classes() const {
     const auto& table = tables_.front();
     const auto& column = table.get_column(names_.front());
     std::set<double> values;
     for (std::int64_t row = 0; row < table.rows(); ++row) {
       const double value = column.numbers[static_cast<std::size_t>(row)];
-      if (std::trunc(value) != value || std::abs(value) > 1e15)
+      if (std::trunc(value) != value || std::abs(value) > 1e15) {
         fail(table.place(row, column.name) + std::to_string(value) +
              " is not a class: expected whole numbers or text, or task: regression");
+      }
       values.insert(value);
     }
     std::vector<std::string> classes;
@@ -229,7 +237,8 @@ class TargetBuilder {
   static bool is_absent(double value) { return std::isnan(value); }
 
   template <class Read, class Find>
-  Target classes_by(const std::vector<std::string>& classes, Read read, Find find) const {
+  [[nodiscard]] [[nodiscard]] Target classes_by(const std::vector<std::string>& classes, Read read,
+                                                Find find) const {
     Array array = Array::uninitialized(Dtype::kInt64, {all_rows()});
     const auto out = array.mutable_view<std::int64_t>();
     each_value(0, [&](const CsvTable& table, std::int64_t row, const CsvColumn* column, std::int64_t at) {
@@ -239,9 +248,10 @@ class TargetBuilder {
       const auto value = read(*column, static_cast<std::size_t>(row));
       if (is_absent(value)) return;
       code = find(value);
-      if (code < 0)
+      if (code < 0) {
         fail(table.place(row, column->name) + "this class does not occur in the training file; it has " +
              join(classes));
+      }
     });
     return {std::move(array), classes};
   }
@@ -257,9 +267,10 @@ Array read_index(std::span<const CsvTable> tables, const std::string& name) {
   std::vector<std::int64_t> index;
   for (const auto& table : tables) {
     const auto& column = table.get_column(name);
-    if (!column.integral)
+    if (!column.integral) {
       fail("index", table.name + ": column '" + name +
                         "' must hold a whole number in every row (up to 2^53) to be the index");
+    }
     for (const double value : column.numbers) index.push_back(static_cast<std::int64_t>(value));
   }
   return Array::from(index);
@@ -267,9 +278,10 @@ Array read_index(std::span<const CsvTable> tables, const std::string& name) {
 
 Array read_groups(const CsvTable& table, const std::string& name) {
   const auto& column = table.get_column(name);
-  if (!column.text && !column.integral)
+  if (!column.text && !column.integral) {
     fail("group", table.name + ": column '" + name +
                       "' must hold text or a whole number in every row (up to 2^53) to be the group");
+  }
   if (!column.text) return Array::from(column.numbers);
   const auto missing = std::find(column.codes.begin(), column.codes.end(), -1);
   if (missing != column.codes.end())
@@ -289,13 +301,16 @@ void check_options(const CsvDataOptions& options) {
   if (!(options.scale > 0) || !std::isfinite(options.scale)) fail("scale", "scale must be a number above 0");
   if (options.folds.split == Split::kGroup && options.group.empty())
     fail("group", "split: group needs group, the column that names each sample's group");
-  for (const auto& name : options.inputs)
-    if (contains(options.target, name) || name == options.index)
+  for (const auto& name : options.inputs) {
+    if (contains(options.target, name) || name == options.index) {
       fail("inputs", "inputs has the column '" + name + "', which is " +
                          (name == options.index ? "the index" : "a target"));
-  for (const auto& name : options.target)
+    }
+  }
+  for (const auto& name : options.target) {
     if (contains(options.exclude, name))
       fail("exclude", "exclude has the column '" + name + "', which is a target");
+  }
 }
 
 // Columns to read. `inputs` empty: all but the excluded.
@@ -347,11 +362,13 @@ void CsvData::init() {
   std::vector<CsvTable> tables;
   tables.push_back(read_csv(options_.path, reading(options_, options_.inputs)));
   input_columns_ = options_.inputs;
-  if (input_columns_.empty())
-    for (const auto& column : tables.front().columns)
+  if (input_columns_.empty()) {
+    for (const auto& column : tables.front().columns) {
       if (!contains(options_.target, column.name) && column.name != options_.index &&
           column.name != options_.group)
         input_columns_.push_back(column.name);
+    }
+  }
   if (input_columns_.empty()) fail(options_.path.string() + ": has no columns that could be inputs");
   if (!options_.test.empty()) tables.push_back(read_test(options_, input_columns_, tables.front()));
 

@@ -16,9 +16,10 @@ namespace {
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
 void check_rows(const Array& array, const char* name, std::int64_t rows) {
-  if (array.ndim() == 0 || array.rows() != rows)
+  if (array.ndim() == 0 || array.rows() != rows) {
     fail("the data have " + std::to_string(rows) + " rows of input, but `" + name + "` is " +
          array.describe());
+  }
 }
 
 Array to_int64(const Array& array, const char* name) {
@@ -40,10 +41,12 @@ void check_targets(const Array& target, std::span<const std::int64_t> folds) {
   detail::visit_dtype(target.dtype(), [&]<class T>() {
     if constexpr (std::is_floating_point_v<T>) {
       const auto values = target.view<T>();
-      for (std::size_t i = 0; i < values.size(); ++i)
-        if (std::isnan(values[i]) && folds[i / width] != -1)
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (std::isnan(values[i]) && folds[i / width] != -1) {
           fail("row " + std::to_string(i / width) + " has no target (NaN), but fold " +
                std::to_string(folds[i / width]) + "; only test samples (fold -1) may lack one");
+        }
+      }
     }
   });
 }
@@ -69,9 +72,10 @@ void check_leak(std::span<const std::int64_t> index, std::span<const std::int64_
 std::string folds_text(const std::vector<int>& folds) {
   constexpr std::size_t kMostNamed = 20;
   if (folds.empty()) return "the data have none that can be validated";
-  if (folds.size() > kMostNamed)
+  if (folds.size() > kMostNamed) {
     return "the data have " + std::to_string(folds.size()) + " folds from " + std::to_string(folds.front()) +
            " to " + std::to_string(folds.back());
+  }
   std::vector<std::string> words;
   for (const auto fold : folds) words.push_back(std::to_string(fold));
   return (folds.size() == 1 ? "the data have only fold " : "the data have the folds ") + join(words);
@@ -119,9 +123,10 @@ std::vector<int> Data::folds() const {
 
 std::vector<std::int64_t> Data::rows_of(std::string_view mode, int fold_wanted) const {
   static const std::vector<std::string> kModes{"train", "val", "test"};
-  if (std::find(kModes.begin(), kModes.end(), mode) == kModes.end())
+  if (std::find(kModes.begin(), kModes.end(), mode) == kModes.end()) {
     throw Error(ErrorCode::kInvalidArgument, "mode",
                 "there is no part \"" + std::string(mode) + "\" of the data" + did_you_mean(mode, kModes));
+  }
   const std::vector<int> there = folds();
   if (!std::binary_search(there.begin(), there.end(), fold_wanted)) {
     const bool first = time_series && fold_wanted == 0;
@@ -140,9 +145,10 @@ std::vector<std::int64_t> Data::rows_of(std::string_view mode, int fold_wanted) 
     const bool wanted = mode == "train" ? train : value == (mode == "val" ? fold_wanted : -1);
     if (wanted) rows.push_back(static_cast<std::int64_t>(row));
   }
-  if (mode == "train" && rows.empty())
+  if (mode == "train" && rows.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "fold",
                 "fold " + std::to_string(fold_wanted) + " leaves nothing to train on; " + folds_text(there));
+  }
   return rows;
 }
 

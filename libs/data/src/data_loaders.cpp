@@ -94,14 +94,16 @@ class DataLoader::Impl {
   Impl(std::shared_ptr<const Dataset> dataset, LoaderOptions options)
       : dataset_(std::move(dataset)), options_(options) {
     assert(dataset_ != nullptr && "a loader loads some Dataset");
-    if (options_.batch_size < 1)
+    if (options_.batch_size < 1) {
       throw Error(ErrorCode::kInvalidArgument, "batch_size",
                   "batch_size is " + std::to_string(options_.batch_size) + "; expected 1 or more");
+    }
     constexpr int kMostAhead = 1024;
-    if (options_.prefetch < 0 || options_.prefetch > kMostAhead)
+    if (options_.prefetch < 0 || options_.prefetch > kMostAhead) {
       throw Error(ErrorCode::kInvalidArgument, "prefetch",
                   "prefetch is " + std::to_string(options_.prefetch) + "; expected 0 to " +
                       std::to_string(kMostAhead));
+    }
     plan_.batch_size = options_.batch_size;
   }
 
@@ -120,9 +122,10 @@ class DataLoader::Impl {
     }
     make_plan();
     if (options_.prefetch > 0) {
-      if (prefetcher_ == nullptr)
+      if (prefetcher_ == nullptr) {
         prefetcher_ =
             std::make_unique<Prefetcher>(*dataset_, plan_, cursor_.batch, batches(), options_.prefetch);
+      }
       prefetcher_->next(batch_);
     } else {
       dataset_->gather(plan_.batch(cursor_.batch), batch_);
@@ -132,10 +135,11 @@ class DataLoader::Impl {
   }
 
   void move_to(LoaderCursor cursor) {
-    if (cursor.epoch < 0 || cursor.batch < 0 || cursor.batch > batches())
+    if (cursor.epoch < 0 || cursor.batch < 0 || cursor.batch > batches()) {
       throw Error(ErrorCode::kInvalidArgument,
                   "a loader of " + std::to_string(batches()) + " batches cannot go to batch " +
                       std::to_string(cursor.batch) + " of epoch " + std::to_string(cursor.epoch));
+    }
     prefetcher_.reset();
     cursor_ = cursor;
   }
@@ -151,12 +155,13 @@ class DataLoader::Impl {
   void make_plan() {
     if (planned_ && (plan_epoch_ == cursor_.epoch || !options_.shuffle)) return;
     plan_.rows.assign(dataset_->rows().begin(), dataset_->rows().end());
-    if (options_.shuffle)
+    if (options_.shuffle) {
       Rng({.seed = options_.seed,
            .repeat = options_.repeat,
            .purpose = "shuffle",
            .epoch = static_cast<std::uint64_t>(cursor_.epoch)})
           .shuffle(plan_.rows);
+    }
     plan_epoch_ = cursor_.epoch;
     planned_ = true;
   }

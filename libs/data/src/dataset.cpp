@@ -18,10 +18,11 @@ Batch Dataset::get(std::span<const std::int64_t> samples) const {
   std::vector<std::int64_t> rows;
   rows.reserve(samples.size());
   for (const auto sample : samples) {
-    if (sample < 0 || sample >= size())
+    if (sample < 0 || sample >= size()) {
       throw Error(ErrorCode::kInvalidArgument, "sample " + std::to_string(sample) +
                                                    " was asked for, but the " + mode_ + " part of fold " +
                                                    std::to_string(fold_) + " has " + std::to_string(size()));
+    }
     rows.push_back(rows_[static_cast<std::size_t>(sample)]);
   }
   Batch batch;
@@ -44,11 +45,13 @@ void Dataset::gather(std::span<const std::int64_t> rows, Batch& batch) const {
 
 void Dataset::apply_transform(Batch& batch) const {
   auto [input, target] = transform_(mode_, batch.input, batch.target);
-  for (const Array* array : {&input, &target})
-    if (array->ndim() == 0 || array->rows() != batch.rows())
+  for (const Array* array : {&input, &target}) {
+    if (array->ndim() == 0 || array->rows() != batch.rows()) {
       throw Error(ErrorCode::kInvalidArgument, "transform",
                   "transform made " + array->describe() + " of " + std::to_string(batch.rows()) +
                       " samples; the number of rows must stay");
+    }
+  }
   batch.input = std::move(input);
   batch.target = std::move(target);
 }

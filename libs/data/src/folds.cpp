@@ -21,9 +21,10 @@ using Rows = std::vector<std::int64_t>;
 
 void check_splits(int n_splits, std::int64_t most, const char* of_what) {
   if (n_splits < 2) fail("n_splits", "n_splits is " + std::to_string(n_splits) + "; expected 2 or more");
-  if (n_splits > most)
+  if (n_splits > most) {
     fail("n_splits", "n_splits is " + std::to_string(n_splits) + ", but there are only " +
                          std::to_string(most) + " " + of_what);
+  }
 }
 
 Rng stream(const ShuffleOptions& options, std::string_view purpose) {
@@ -100,12 +101,14 @@ class IterativeStratifier {
     label_count_ = rows == 0 ? 0 : present.size() / rows;
     labels_of_.resize(rows);
     rows_with_.resize(label_count_);
-    for (const auto row : order_)
-      for (std::size_t label = 0; label < label_count_; ++label)
+    for (const auto row : order_) {
+      for (std::size_t label = 0; label < label_count_; ++label) {
         if (present[static_cast<std::size_t>(row) * label_count_ + label]) {
           labels_of_[static_cast<std::size_t>(row)].push_back(label);
           rows_with_[label].push_back(row);
         }
+      }
+    }
     remaining_.resize(label_count_);
     for (std::size_t label = 0; label < label_count_; ++label)
       remaining_[label] = static_cast<std::int64_t>(rows_with_[label].size());
@@ -168,15 +171,17 @@ class IterativeStratifier {
 };
 
 void check_labels(const Array& labels) {
-  if (labels.ndim() != 2)
+  if (labels.ndim() != 2) {
     fail("labels",
          "several labels a sample are wanted, [samples, labels], but they are " + labels.describe());
+  }
   if (!is_floating(labels.dtype())) return;
   const auto values = labels.to_vector<double>();
   const auto nan = std::find_if(values.begin(), values.end(), [](double value) { return std::isnan(value); });
-  if (nan != values.end())
+  if (nan != values.end()) {
     fail("labels", "row " + std::to_string((nan - values.begin()) / labels.shape()[1]) +
                        " of the labels is missing (NaN)");
+  }
 }
 
 // The test part: rows in the manner of the split.
@@ -187,24 +192,24 @@ class TestPart {
         shuffle_{options.shuffle, options.seed},
         count_(std::max<std::int64_t>(1, std::llround(static_cast<double>(n) * options.test_fraction))) {}
 
-  Rows any() const {
+  [[nodiscard]] Rows any() const {
     const Rows order = dealing_order(n_, shuffle_, kPurpose);
     return {order.end() - count_, order.end()};
   }
-  Rows latest() const {
+  [[nodiscard]] Rows latest() const {
     Rows rows(static_cast<std::size_t>(count_));
     std::iota(rows.begin(), rows.end(), n_ - count_);
     return rows;
   }
   // Evenly spaced over the rows sorted by label: of each label the same share, within one.
-  Rows stratified(const Array& labels) const {
+  [[nodiscard]] Rows stratified(const Array& labels) const {
     const Rows order = sort_by_kind(dealing_order(n_, shuffle_, kPurpose), codes_of(labels, "labels"));
     Rows rows;
     for (std::int64_t p = 0; p < n_; ++p)
       if ((p + 1) * count_ / n_ > p * count_ / n_) rows.push_back(order[static_cast<std::size_t>(p)]);
     return rows;
   }
-  Rows multilabel(const Array& labels) const {
+  [[nodiscard]] Rows multilabel(const Array& labels) const {
     const double share = static_cast<double>(count_) / static_cast<double>(n_);
     const Rows part = IterativeStratifier(labels, {share, 1 - share}, shuffle_, kPurpose).run();
     Rows rows;
@@ -213,7 +218,7 @@ class TestPart {
     return rows;
   }
   // Whole groups, one by one, as long as that comes nearer to the count.
-  Rows grouped(const Array& groups) const {
+  [[nodiscard]] Rows grouped(const Array& groups) const {
     const auto members = members_of(codes_of(groups, "groups"));
     Rows order = dealing_order(static_cast<std::int64_t>(members.size()), shuffle_, kPurpose);
     std::reverse(order.begin(), order.end());  // not shuffled: the last groups
@@ -236,9 +241,10 @@ class TestPart {
 };
 
 Rows test_rows(std::int64_t n, const FoldOptions& options, const Array& labels, const Array& groups) {
-  if (!(options.test_fraction >= 0 && options.test_fraction < 1))
+  if (!(options.test_fraction >= 0 && options.test_fraction < 1)) {
     fail("test_fraction", "test_fraction is " + std::to_string(options.test_fraction) +
                               "; expected 0 or more and less than 1");
+  }
   if (options.test_fraction == 0) return {};
   const TestPart part(n, options);
   switch (options.split) {
@@ -272,9 +278,10 @@ Array split_rows(std::int64_t n, const FoldOptions& options, const Array& labels
 }
 
 void check_length(const Array& values, std::int64_t n, const char* name) {
-  if (values.ndim() == 0 || values.rows() != n)
+  if (values.ndim() == 0 || values.rows() != n) {
     fail(name, std::string(name) + " are " + values.describe() + ", but there are " + std::to_string(n) +
                    " samples");
+  }
 }
 
 }  // namespace
@@ -284,9 +291,10 @@ Array k_fold(std::int64_t n, int n_splits, ShuffleOptions options) {
   const Rows order = dealing_order(n, options, "folds");
   Rows folds(order.size());
   std::size_t at = 0;
-  for (int fold = 0; fold < n_splits; ++fold)
+  for (int fold = 0; fold < n_splits; ++fold) {
     for (std::int64_t i = 0; i < n / n_splits + (fold < n % n_splits ? 1 : 0); ++i)
       folds[static_cast<std::size_t>(order[at++])] = fold;
+  }
   return to_array(folds);
 }
 
@@ -306,9 +314,10 @@ Array stratified_k_fold(const Array& labels, int n_splits, ShuffleOptions option
     std::vector<std::size_t> counts(k, 0);
     for (std::size_t p = begin; p < end; ++p) ++counts[p % k];
     std::size_t at = begin;
-    for (std::size_t fold = 0; fold < k; ++fold)
+    for (std::size_t fold = 0; fold < k; ++fold) {
       for (std::size_t i = 0; i < counts[fold]; ++i)
         folds[static_cast<std::size_t>(order[at++])] = static_cast<std::int64_t>(fold);
+    }
     begin = end;
   }
   return to_array(folds);
@@ -327,9 +336,10 @@ Array group_k_fold(const Array& groups, int n_splits, ShuffleOptions options) {
   const auto members = members_of(codes);
   const Rows dealt = dealing_order(codes.count, options, "folds");
   std::vector<std::pair<std::int64_t, std::size_t>> order;  // minus the size, place: the largest first
-  for (std::size_t place = 0; place < dealt.size(); ++place)
+  for (std::size_t place = 0; place < dealt.size(); ++place) {
     order.emplace_back(-static_cast<std::int64_t>(members[static_cast<std::size_t>(dealt[place])].size()),
                        place);
+  }
   std::sort(order.begin(), order.end());
   std::vector<std::size_t> sizes(static_cast<std::size_t>(n_splits), 0);
   Rows folds(codes.of.size());

@@ -30,9 +30,10 @@ using MaybePath = std::optional<Path>;
 
 char to_separator(const std::string& text) {
   if (text == "\\t" || text == "tab") return '\t';
-  if (text.size() != 1)
+  if (text.size() != 1) {
     throw Error(ErrorCode::kInvalidArgument, "separator",
                 "separator is \"" + text + "\"; expected one character, or \"tab\"");
+  }
   return text.front();
 }
 

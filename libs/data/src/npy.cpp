@@ -296,9 +296,10 @@ Array from_fortran(const Array& file, const Shape& shape) {
 Array read_array(Source& source) {
   const Header header = read_header(source);
   const auto left = source.left();
-  if (left && header.bytes > *left)
+  if (left && header.bytes > *left) {
     source.fail("its shape " + shape_text(header.shape) + " needs " + std::to_string(header.bytes) +
                 " bytes, but " + std::to_string(*left) + " follow");
+  }
   Array array;
   if (left) {
     array = Array::uninitialized(header.dtype, header.shape);
@@ -415,15 +416,17 @@ NamedArray read_entry(zip_t* zip, std::uint64_t number, std::string_view archive
   };
   if (zip_stat_index(zip, number, 0, &stat) != 0) throw broken();
   constexpr auto kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
-  if ((stat.valid & kNeeded) != kNeeded)
+  if ((stat.valid & kNeeded) != kNeeded) {
     throw Error(ErrorCode::kInvalidArgument,
                 std::string(archive) + ": not an .npz archive: an entry does not say its size");
+  }
   std::string name = stat.name;
   const std::string label = std::string(archive) + ": " + name;
   // Deflate shrinks to 1/1032 at best: what claims more is not true.
-  if (stat.size / 1040 > stat.comp_size)
+  if (stat.size / 1040 > stat.comp_size) {
     throw Error(ErrorCode::kInvalidArgument, label + ": claims " + std::to_string(stat.size) + " bytes in " +
                                                  std::to_string(stat.comp_size) + " compressed ones");
+  }
   const ZipEntry file(zip_fopen_index(zip, number, 0));
   if (file == nullptr) throw broken();
   EntrySource source(file.get(), stat.size, label);
@@ -531,10 +534,12 @@ std::vector<NamedArray> read_npz(const std::filesystem::path& path) {
 
 std::string npz_bytes(std::span<const NamedArray> arrays, bool compressed) {
   std::set<std::string_view> names;
-  for (const auto& [name, array] : arrays)
-    if (name.empty() || !names.insert(name).second)
+  for (const auto& [name, array] : arrays) {
+    if (name.empty() || !names.insert(name).second) {
       throw Error(ErrorCode::kInvalidArgument,
                   "an archive needs a name of its own for each array; \"" + name + "\" is not");
+    }
+  }
   if (arrays.empty())  // libzip writes nothing for an archive without entries
     return std::string("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);
   std::vector<std::string> contents;

@@ -35,10 +35,11 @@ std::vector<double> column_means(std::span<const T> values, std::size_t width,
 std::vector<double> reals(const Params& fitted, std::string_view key, std::size_t width) {
   std::vector<double> values;
   for (const auto& element : fitted.at(key).elements()) values.push_back(element.as_real());
-  if (values.size() != width)
+  if (values.size() != width) {
     throw Error(ErrorCode::kInvalidArgument, "the inputs have " + std::to_string(width) +
                                                  " numbers a sample, but were standardized with " +
                                                  std::to_string(values.size()));
+  }
   return values;
 }
 
@@ -67,9 +68,10 @@ Array standardize(const Array& input, const Params& fitted) {
     To* to = out.mutable_view<To>().data();
     detail::visit_dtype(input.dtype(), [&]<class From>() {
       const From* from = input.view<From>().data();
-      for (std::int64_t row = 0; row < input.rows(); ++row, from += width, to += width)
+      for (std::int64_t row = 0; row < input.rows(); ++row, from += width, to += width) {
         for (std::size_t i = 0; i < width; ++i)
           to[i] = static_cast<To>((static_cast<double>(from[i]) - mean[i]) / deviation[i]);
+      }
     });
     return out;
   };

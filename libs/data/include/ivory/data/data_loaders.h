@@ -40,6 +40,8 @@ class DataLoader {
   // Errors: kInvalidArgument about "batch_size" or "prefetch".
   DataLoader(std::shared_ptr<const Dataset> dataset, LoaderOptions options);
   ~DataLoader();
+  DataLoader(const DataLoader&) = delete;
+  DataLoader& operator=(const DataLoader&) = delete;
   DataLoader(DataLoader&&) noexcept;
   DataLoader& operator=(DataLoader&&) noexcept;
 

@@ -18,7 +18,7 @@ class Datasets {
   // A null factory makes plain Dataset objects.
   // Errors: kInvalidArgument about "fold" when it does not exist (naming those there are) or leaves nothing
   // to train on; kInvalidArgument when a sample is both in train and in val.
-  Datasets(std::shared_ptr<Data> data, const DatasetFactory& dataset = nullptr, int fold = 0);
+  explicit Datasets(std::shared_ptr<Data> data, const DatasetFactory& dataset = nullptr, int fold = 0);
   virtual ~Datasets() = default;
 
   [[nodiscard]] const std::shared_ptr<Data>& data() const noexcept { return data_; }
