@@ -19,24 +19,27 @@ std::shared_ptr<Monitor> monitor_before(const Run& run, const EarlyStopping* sel
     if (value.find<EarlyStopping>().get() == self) break;
     if (monitor == nullptr) monitor = value.find<Monitor>();
   }
-  if (monitor == nullptr)
+  if (monitor == nullptr) {
     throw Error(ErrorCode::kInvalidArgument,
                 "early stopping needs a monitor; expected a member `monitor` before it");
+  }
   return monitor;
 }
 
 }  // namespace
 
 EarlyStopping::EarlyStopping(int patience, double min_delta) : patience_(patience), min_delta_(min_delta) {
-  if (patience < 0)
+  if (patience < 0) {
     throw Error(ErrorCode::kInvalidArgument, "patience",
                 "expected 0 or more epochs, found " + std::to_string(patience));
-  if (!(min_delta >= 0))
+  }
+  if (!(min_delta >= 0)) {
     throw Error(ErrorCode::kInvalidArgument, "min_delta",
                 "expected 0 or more, found " + real_to_text(min_delta));
+  }
 }
 
-void EarlyStopping::on_init_begin(Run& run) {
+void EarlyStopping::on_init_begin(Run& run) const {
   if (run.mode() != "test") static_cast<void>(monitor_before(run, this));
 }
 
@@ -49,9 +52,10 @@ void EarlyStopping::on_epoch_end(Run& run) {
   }
   if (++wait_ <= patience_) return;
   std::string reason = monitor->metric() + " has not improved for " + std::to_string(wait_) + " epochs";
-  if (monitor->best_epoch() >= 0)
+  if (monitor->best_epoch() >= 0) {
     reason += "; the best was " + real_to_text(monitor->best_score()) + " at epoch " +
               std::to_string(monitor->best_epoch());
+  }
   run.stop(std::move(reason));
 }
 

@@ -21,7 +21,7 @@ constexpr std::int64_t kMostClasses = 1'000'000;
 
 // Calls f with the numbers as they are when they are reals, else as doubles.
 template <class F>
-decltype(auto) visit_reals(const Array& array, F&& f) {
+decltype(auto) visit_reals(const Array& array, const F& f) {
   if (array.dtype() == Dtype::kFloat32) return f(array.view<float>());
   const Array doubles = array.astype(Dtype::kFloat64);
   return f(doubles.view<double>());
@@ -60,11 +60,12 @@ std::vector<double> column_means(const Pair& pair, F term) {
   const auto output = pair.output.view<double>();
   const auto target = pair.target.view<double>();
   std::vector<double> means(pair.columns, 0.0);
-  for (std::size_t row = 0; row < pair.rows; ++row)
+  for (std::size_t row = 0; row < pair.rows; ++row) {
     for (std::size_t column = 0; column < pair.columns; ++column) {
       const std::size_t i = row * pair.columns + column;
       means[column] += term(output[i] - target[i]);
     }
+  }
   for (double& mean : means) mean /= static_cast<double>(pair.rows);
   return means;
 }
@@ -100,9 +101,10 @@ std::vector<std::int64_t> target_classes(const Array& target, std::int64_t class
          "; expected a class from 0 to " + std::to_string(classes - 1));
   };
   visit_reals(target, [&](auto values) {
-    for (std::size_t row = 0; row < result.size(); ++row)
+    for (std::size_t row = 0; row < result.size(); ++row) {
       check(row, static_cast<double>(values[row]) == static_cast<double>(result[row]),
             static_cast<double>(values[row]));
+    }
   });
   return result;
 }
@@ -122,9 +124,10 @@ struct Scores {
 Scores scores_of(const Array& output, const Array& target) {
   check_rows(output, target);
   const bool column = output.ndim() == 1 || (output.ndim() == 2 && output.shape()[1] == 1);
-  if (!column && (output.ndim() != 2 || output.shape()[1] < 1))
+  if (!column && (output.ndim() != 2 || output.shape()[1] < 1)) {
     fail("output is " + output.describe() +
          "; expected one score a sample, or one for each class: [n], [n, classes]");
+  }
   const std::size_t columns = column ? 1 : static_cast<std::size_t>(output.shape()[1]);
   return {output, static_cast<std::size_t>(output.rows()), columns, column && !is_floating(output.dtype())};
 }
@@ -160,8 +163,12 @@ std::vector<std::int64_t> first_largest(const Scores& scores) {
     for (std::size_t row = 0; row < scores.rows; ++row) {
       const auto* first = values.data() + row * scores.columns;
       std::size_t best = 0;
-      for (std::size_t column = 1; column < scores.columns; ++column)
-        if (first[column] > first[best]) best = column;
+      auto largest = first[0];
+      for (std::size_t column = 1; column < scores.columns; ++column) {
+        const bool larger = first[column] > largest;  // no branch: which it is cannot be guessed
+        best = larger ? column : best;
+        largest = larger ? first[column] : largest;
+      }
       result[row] = static_cast<std::int64_t>(best);
     }
   });
@@ -213,9 +220,10 @@ double averaged(const Counts& counts, Average average, F value) {
   };
   if (average == Average::kMicro) return value(sum(counts.right), sum(counts.predicted), sum(counts.actual));
   if (average == Average::kBinary) {
-    if (counts.classes() > 2)
+    if (counts.classes() > 2) {
       fail("average is binary, but class " + std::to_string(counts.classes() - 1) +
            " occurs; expected classes 0 and 1, or average macro, micro or weighted");
+    }
     return of(1);
   }
   double total = 0;
@@ -233,9 +241,10 @@ template <class F>
 double averaged_of(const Array& output, const Array& target, Average average, Logits logits, F value) {
   const Scores scores = scores_of(output, target);
   const auto actual = target_classes(target, scores.classes());
-  if (average == Average::kBinary && scores.columns > 2)
+  if (average == Average::kBinary && scores.columns > 2) {
     fail("average is binary, but output is " + output.describe() +
          "; expected two classes, or average macro, micro or weighted");
+  }
   if (scores.rows == 0 || has_nan(output)) return kNan;
   return averaged(count(predict(scores, logits), actual), average, value);
 }
@@ -311,9 +320,9 @@ double true_class_loss(std::span<const T> row, std::int64_t actual, bool logits)
     const double x = static_cast<double>(row[0]) * (actual == 1 ? -1.0 : 1.0);
     return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   }
-  constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
+  constexpr double epsilon = std::numeric_limits<T>::epsilon();
   double p = static_cast<double>(row.size() > 1 ? row[k] : row[0]);
-  p = std::clamp(p, kEpsilon, 1 - kEpsilon);
+  p = std::clamp(p, epsilon, 1 - epsilon);
   return -std::log(row.size() == 1 && actual == 0 ? 1 - p : p);
 }
 
@@ -322,9 +331,10 @@ double true_class_loss(std::span<const T> row, std::int64_t actual, bool logits)
 Average parse_average(std::string_view text) {
   static const std::vector<std::string> kNames{"macro", "micro", "weighted", "binary"};
   const auto found = std::ranges::find(kNames, text);
-  if (found == kNames.end())
+  if (found == kNames.end()) {
     throw Error(ErrorCode::kInvalidArgument, "average",
                 "average is '" + std::string(text) + "'" + did_you_mean(text, kNames));
+  }
   return static_cast<Average>(found - kNames.begin());
 }
 

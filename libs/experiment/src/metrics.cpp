@@ -28,14 +28,17 @@ bool is_loggable(const std::string& name) {
 }
 
 void check_name(const std::string& name, std::set<std::string>& taken) {
-  if (!is_loggable(name))
+  if (!is_loggable(name)) {
     throw Error(
         ErrorCode::kInvalidArgument, name,
         "the metric's name '" + name + "' cannot be logged; expected letters, digits, _ - . : / and spaces");
-  for (const char* prefix : {"", "val_", "test_"})
-    if (!taken.insert(prefix + name).second)
+  }
+  for (const char* prefix : {"", "val_", "test_"}) {
+    if (!taken.insert(prefix + name).second) {
       throw Error(ErrorCode::kInvalidArgument, name,
                   "the name '" + (prefix + name) + "' of the metric '" + name + "' is taken");
+    }
+  }
 }
 
 void put(MetricRecord& record, std::string_view name, double value) {
@@ -83,9 +86,10 @@ Metrics::Metrics(NamedMetrics functions) : functions_(std::move(functions)) {
 }
 
 std::optional<double> Metrics::find(std::string_view name) const noexcept {
-  for (const MetricRecord* record : {&record_, &test_record_})
+  for (const MetricRecord* record : {&record_, &test_record_}) {
     for (const auto& [known, value] : *record)
       if (known == name) return value;
+  }
   return std::nullopt;
 }
 
@@ -245,10 +249,11 @@ namespace {
 std::vector<EpochValue> parse_values(const Params& both) {
   const Params::List& epochs = both.at("epochs").elements();
   const Params::List& reals = both.at("values").elements();
-  if (epochs.size() != reals.size())
+  if (epochs.size() != reals.size()) {
     throw Error(ErrorCode::kInvalidArgument,
                 at_place(both, "a history has " + std::to_string(epochs.size()) + " epochs but " +
                                    std::to_string(reals.size()) + " values"));
+  }
   std::vector<EpochValue> values;
   values.reserve(epochs.size());
   for (std::size_t i = 0; i < epochs.size(); ++i)

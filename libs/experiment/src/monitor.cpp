@@ -40,9 +40,10 @@ bool parse_mode(std::string_view mode, std::string_view metric) {
 
 std::shared_ptr<Metrics> metrics_of(const Run& run) {
   auto metrics = run.find<Metrics>();
-  if (metrics == nullptr)
+  if (metrics == nullptr) {
     throw Error(ErrorCode::kInvalidArgument,
                 "the run has a monitor but no metrics; expected a member `metrics`");
+  }
   return metrics;
 }
 

@@ -48,9 +48,10 @@ void RowCollector::Column::reserve_for(const Array& more) {
   Shape shape = more.shape();
   shape.front() = std::max(needed, 2 * storage.rows());
   Array larger = Array::uninitialized(more.dtype(), std::move(shape));
-  if (rows > 0)
+  if (rows > 0) {
     std::memcpy(larger.mutable_bytes().data(), storage.data(),
                 static_cast<std::size_t>(rows) * storage.row_bytes());
+  }
   storage = std::move(larger);
 }
 
@@ -142,9 +143,10 @@ void Results::load(std::istream& in) {
   std::array<ResultRows, 3> parts;
   for (NamedArray& array : parse_npz(bytes, "results.npz")) {
     Array* place = find_array(parts, array.name);
-    if (place == nullptr)
+    if (place == nullptr) {
       throw Error(ErrorCode::kInvalidArgument,
                   "results.npz: unknown array \"" + array.name + "\"; expected train_index, train_output …");
+    }
     *place = std::move(array.array);
   }
   std::array<RowCollector, 3> collectors;

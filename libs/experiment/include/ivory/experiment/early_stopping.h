@@ -24,7 +24,7 @@ class EarlyStopping {
   // Epochs without improvement, up to now.
   [[nodiscard]] int wait() const noexcept { return wait_; }
 
-  void on_init_begin(Run& run);
+  void on_init_begin(Run& run) const;
   void on_epoch_end(Run& run);
 
   [[nodiscard]] Params state_dict() const;
