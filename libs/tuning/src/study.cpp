@@ -535,7 +535,7 @@ std::vector<std::string> Study::metric_names() const {
 
 Study create_study(const StudyOptions& options) {
   std::vector<Direction> directions = directions_of(options);
-  std::shared_ptr<const Sampler> sampler = options.sampler ? options.sampler : make_random_sampler();
+  std::shared_ptr<const Sampler> sampler = options.sampler ? options.sampler : make_tpe_sampler();
   std::shared_ptr<const Pruner> pruner = options.pruner ? options.pruner : make_median_pruner();
   const std::string name = options.study_name.empty() ? "no-name-" + random_uuid() : options.study_name;
   return Study(std::make_unique<Study::Engine>(name, std::move(directions), std::make_unique<MemoryBackend>(),

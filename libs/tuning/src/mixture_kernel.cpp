@@ -1,0 +1,106 @@
+#include "mixture_kernel.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace ivory::tuning {
+namespace {
+#define IVORY_INLINE inline __attribute__((always_inline))
+
+// exp for x <= 0 to 1 ulp or two: x = n ln 2 + r, a Taylor polynomial in r, n into the exponent. Below -708:
+// 3e-308.
+IVORY_INLINE double exp_of_negative(double x) {
+  constexpr double kRound = 0x1.8p52, kLog2E = 0x1.71547652b82fep0;
+  constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  x = x < -708.0 ? -708.0 : x;
+  const double shifted = x * kLog2E + kRound;
+  const double n = shifted - kRound;
+  const double r = (x - n * kLn2High) - n * kLn2Low;
+  double p = 1.0 / 479001600;
+  p = p * r + 1.0 / 39916800;
+  p = p * r + 1.0 / 3628800;
+  p = p * r + 1.0 / 362880;
+  p = p * r + 1.0 / 40320;
+  p = p * r + 1.0 / 5040;
+  p = p * r + 1.0 / 720;
+  p = p * r + 1.0 / 120;
+  p = p * r + 1.0 / 24;
+  p = p * r + 1.0 / 6;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  const std::uint64_t exponent = (std::bit_cast<std::uint64_t>(shifted) + 1023U) << 52U;
+  return p * std::bit_cast<double>(exponent);
+}
+
+IVORY_INLINE void add_block_body(const MixtureBlock& block, MixtureSum& sum) {
+  alignas(64) double q[kKernelBlock];
+  for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] = block.base[k];
+  for (std::size_t d = 0; d < block.centre.size(); ++d) {
+    const double x = block.point[d];
+    const double* __restrict centre = block.centre[d];
+    const double* __restrict scale = block.scale[d];
+    for (std::size_t k = 0; k < kKernelBlock; ++k) {
+      const double z = (x - centre[k]) * scale[k];
+      q[k] -= z * z;
+    }
+  }
+  for (const double* __restrict term : block.terms) {
+    for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] += term[k];
+  }
+  alignas(64) double lanes[8];
+  for (std::size_t j = 0; j < 8; ++j) lanes[j] = q[j];
+  for (std::size_t k = 8; k < kKernelBlock; k += 8) {
+    for (std::size_t j = 0; j < 8; ++j) lanes[j] = lanes[j] > q[k + j] ? lanes[j] : q[k + j];
+  }
+  const double most = *std::max_element(lanes, lanes + 8);
+  if (most > sum.most) {
+    const double shrink = std::exp(sum.most - most);
+    for (double& lane : sum.sums) lane *= shrink;
+    sum.most = most;
+  }
+  const double shift = sum.most;
+  for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] = exp_of_negative(q[k] - shift) * block.weight[k];
+  for (std::size_t j = 0; j < 8; ++j) lanes[j] = sum.sums[j];
+  for (std::size_t k = 0; k < kKernelBlock; k += 8) {
+    for (std::size_t j = 0; j < 8; ++j) lanes[j] += q[k + j];
+  }
+  for (std::size_t j = 0; j < 8; ++j) sum.sums[j] = lanes[j];
+}
+
+void add_block_plain(const MixtureBlock& block, MixtureSum& sum) { add_block_body(block, sum); }
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void add_block_avx2(const MixtureBlock& block, MixtureSum& sum) {
+  add_block_body(block, sum);
+}
+__attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) void add_block_avx512(
+    const MixtureBlock& block, MixtureSum& sum) {
+  add_block_body(block, sum);
+}
+#endif
+
+using AddBlock = void (*)(const MixtureBlock&, MixtureSum&);
+AddBlock best_for_this_machine() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0)
+    return add_block_avx512;
+  if (__builtin_cpu_supports("avx2") != 0) return add_block_avx2;
+#endif
+  return add_block_plain;
+}
+}  // namespace
+
+void add_block(const MixtureBlock& block, MixtureSum& sum) {
+  static const AddBlock kBest = best_for_this_machine();
+  kBest(block, sum);
+}
+
+double log_of(const MixtureSum& sum) {
+  double total = 0;
+  for (const double lane : sum.sums) total += lane;
+  return sum.most + std::log(total);
+}
+
+}  // namespace ivory::tuning

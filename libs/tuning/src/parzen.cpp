@@ -1,0 +1,335 @@
+#include "parzen.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numbers>
+
+#include "space.h"
+#include "truncated_normal.h"
+
+namespace ivory::tuning {
+namespace {
+constexpr double kLogSqrt2Pi = 0.91893853320467274178;
+constexpr double kMaxDivisor = 100;  // "magic clip": no bandwidth below a hundredth of the range
+// A kernel that keeps less than this of its mass in the interval is drawn from by its quantile, not by
+// rejection.
+constexpr double kLeastLogMass = -2;
+
+std::size_t padded(std::size_t size) { return (size + kKernelBlock - 1) / kKernelBlock * kKernelBlock; }
+}  // namespace
+
+std::vector<double> weights_by_age(std::size_t n) {
+  constexpr std::size_t kFull = 25;
+  std::vector<double> weights(n, 1.0);
+  if (n <= kFull) return weights;
+  const std::size_t ramp = n - kFull;
+  const double first = 1 / static_cast<double>(n);
+  for (std::size_t i = 0; i < ramp; ++i) {
+    weights[i] =
+        ramp == 1 ? first : first + static_cast<double>(i) * ((1 - first) / static_cast<double>(ramp - 1));
+  }
+  if (ramp > 1) weights[ramp - 1] = 1;
+  return weights;
+}
+
+ParzenEstimator::ParzenEstimator(std::vector<Distribution> space, ParzenWeights weights)
+    : space_(std::move(space)), weighting_(weights), dimensions_(space_.size()) {
+  for (std::size_t d = 0; d < space_.size(); ++d) {
+    Dimension& dimension = dimensions_[d];
+    const auto [low, high] = interval_of(space_[d]);
+    dimension.low = low;
+    dimension.high = high;
+    dimension.kind = space_[d].is_categorical() ? Kind::kChoices
+                     : space_[d].step() > 0     ? Kind::kCells
+                                                : Kind::kContinuous;
+  }
+  resize(0);
+  for (auto& dimension : dimensions_) {
+    dimension.centre[0] = (dimension.low + dimension.high) / 2;
+    if (dimension.kind != Kind::kChoices) set_kernel(dimension, 0, dimension.high - dimension.low);
+  }
+  refresh();
+}
+
+void ParzenEstimator::resize(std::size_t size) {
+  size_ = size;
+  const std::size_t slots = padded(size + 1);
+  base_.resize(slots);
+  weight_.resize(slots);
+  for (auto& dimension : dimensions_) {
+    dimension.centre.resize(slots);
+    if (dimension.kind == Kind::kChoices) continue;
+    dimension.sigma.resize(slots);
+    dimension.scale.resize(slots);
+    dimension.log_norm.resize(slots);
+    if (dimension.kind == Kind::kCells) dimension.distinct_of.resize(slots);
+  }
+}
+
+void ParzenEstimator::set_kernel(Dimension& dimension, std::uint32_t slot, double sigma) {
+  const double centre = dimension.centre[slot];
+  const double mass = log_normal_mass((dimension.low - centre) / sigma, (dimension.high - centre) / sigma);
+  dimension.sigma[slot] = sigma;
+  dimension.scale[slot] = 1 / (std::numbers::sqrt2 * sigma);
+  dimension.log_norm[slot] =
+      dimension.kind == Kind::kContinuous ? kLogSqrt2Pi + std::log(sigma) + mass : mass;
+}
+
+void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& lookup) {
+  std::size_t same = 0;
+  while (same < known_.size() && same < keys.size() && known_[same].key == keys[same] && !keys[same].running)
+    ++same;
+  if (same == known_.size() && same == keys.size()) return;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < same; ++i) kept += known_[i].used ? 1 : 0;
+
+  // Rows after the common beginning, the old ones taken over where they stay.
+  const std::size_t width = dimensions_.size();
+  std::vector<Known> known(known_.begin() + static_cast<std::ptrdiff_t>(same), known_.end());
+  std::vector<double> rows, row(width);
+  std::size_t old = 0, old_slot = kept + 1;
+  known_.resize(same);
+  for (std::size_t i = same; i < keys.size(); ++i) {
+    while (old < known.size() && known[old].key.number < keys[i].number)
+      old_slot += known[old++].used ? 1 : 0;
+    Known entry{keys[i], false};
+    if (old < known.size() && known[old].key == keys[i] && !keys[i].running) {
+      entry.used = known[old].used;
+      for (std::size_t d = 0; entry.used && d < width; ++d) row[d] = dimensions_[d].centre[old_slot];
+    } else {
+      entry.used = lookup(keys[i], row);
+      for (std::size_t d = 0; entry.used && d < width; ++d) row[d] = to_interval(space_[d], row[d]);
+    }
+    if (entry.used) rows.insert(rows.end(), row.begin(), row.end());
+    known_.push_back(entry);
+  }
+
+  const std::size_t fresh = width == 0 ? 0 : rows.size() / width;
+  if (kept < size_) {
+    for (auto& dimension : dimensions_)
+      std::erase_if(dimension.order, [&](const Sorted& sorted) { return sorted.slot > kept; });
+  }
+  resize(kept + fresh);
+  for (std::size_t d = 0; d < width; ++d) {
+    Dimension& dimension = dimensions_[d];
+    for (std::size_t i = 0; i < fresh; ++i) {
+      dimension.centre[kept + 1 + i] = rows[i * width + d];
+      if (dimension.kind != Kind::kChoices) dimension.sigma[kept + 1 + i] = 0;  // not worked out yet
+    }
+    if (dimension.kind != Kind::kChoices) insert_sorted(dimension, kept + 1);
+  }
+  refresh();
+}
+
+void ParzenEstimator::insert_sorted(Dimension& dimension, std::size_t first_new) {
+  const auto less = [](const Sorted& a, const Sorted& b) {
+    return a.value < b.value || (a.value == b.value && a.slot < b.slot);
+  };
+  auto& order = dimension.order;
+  const std::size_t before = order.size(), fresh = size_ + 1 - first_new;
+  if (fresh == 1) {
+    const Sorted sorted{dimension.centre[first_new], static_cast<std::uint32_t>(first_new)};
+    order.insert(std::ranges::upper_bound(order, sorted, less), sorted);
+    return;
+  }
+  for (std::size_t slot = first_new; slot <= size_; ++slot)
+    order.push_back({dimension.centre[slot], static_cast<std::uint32_t>(slot)});
+  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(before);
+  std::sort(middle, order.end(), less);
+  std::inplace_merge(order.begin(), middle, order.end(), less);
+}
+
+void ParzenEstimator::refresh_bandwidths(Dimension& dimension) {
+  const auto& order = dimension.order;
+  const double range = dimension.high - dimension.low;
+  const double least = range / std::min(kMaxDivisor, static_cast<double>(size_) + 2);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const bool first = i == 0, last = i + 1 == order.size();
+    const double left = order[i].value - (first ? dimension.low : order[i - 1].value);
+    const double right = (last ? dimension.high : order[i + 1].value) - order[i].value;
+    double gap = std::max(left, right);
+    if (order.size() >= 2 && first) gap = right;  // the ends count only for a lone observation
+    if (order.size() >= 2 && last) gap = left;
+    const double sigma = std::clamp(gap, least, range);
+    if (dimension.sigma[order[i].slot] != sigma) set_kernel(dimension, order[i].slot, sigma);
+  }
+}
+
+void ParzenEstimator::number_distinct(Dimension& dimension) {
+  dimension.distinct.assign(1, {dimension.centre[0], dimension.sigma[0], dimension.log_norm[0]});
+  dimension.distinct_of[0] = 0;
+  std::size_t group = 1;  // where kernels of the present centre begin
+  for (const Sorted& sorted : dimension.order) {
+    const double sigma = dimension.sigma[sorted.slot];
+    if (dimension.distinct.size() > group && dimension.distinct.back().centre != sorted.value)
+      group = dimension.distinct.size();
+    std::size_t at = group;
+    while (at < dimension.distinct.size() && dimension.distinct[at].sigma != sigma) ++at;
+    if (at == dimension.distinct.size())
+      dimension.distinct.push_back({sorted.value, sigma, dimension.log_norm[sorted.slot]});
+    dimension.distinct_of[sorted.slot] = static_cast<std::uint32_t>(at);
+  }
+}
+
+void ParzenEstimator::refresh() {
+  for (auto& dimension : dimensions_) {
+    if (dimension.kind == Kind::kChoices) continue;
+    refresh_bandwidths(dimension);
+    if (dimension.kind == Kind::kCells) number_distinct(dimension);
+  }
+  std::ranges::fill(base_, 0.0);
+  for (const auto& dimension : dimensions_) {
+    if (dimension.kind != Kind::kContinuous) continue;
+    for (std::size_t slot = 0; slot <= size_; ++slot) base_[slot] -= dimension.log_norm[slot];
+  }
+  std::fill(base_.begin() + static_cast<std::ptrdiff_t>(size_ + 1), base_.end(), -1e300);
+  const std::vector<double> ages =
+      weighting_ == ParzenWeights::kByAge ? weights_by_age(size_) : std::vector<double>(size_, 1.0);
+  double total = 1;  // the prior's
+  for (const double age : ages) total += age;
+  std::ranges::fill(weight_, 0.0);
+  weight_[0] = 1 / total;
+  for (std::size_t i = 0; i < size_; ++i) weight_[i + 1] = ages[i] / total;
+}
+
+double ParzenEstimator::sample_number(const Dimension& dimension, std::uint32_t slot, Rng& rng) const {
+  const double centre = dimension.centre[slot], sigma = dimension.sigma[slot];
+  const double a = (dimension.low - centre) / sigma, b = (dimension.high - centre) / sigma;
+  const bool inside = a <= 0 && b >= 0;
+  if (!inside && log_normal_mass(a, b) < kLeastLogMass) {
+    return centre + sigma * truncated_normal_quantile(rng.uniform(), a, b);
+  }
+  double z = rng.normal();
+  while (z < a || z > b) z = rng.normal();
+  return centre + sigma * z;
+}
+
+std::vector<double> ParzenEstimator::sample(std::size_t count, Rng& rng) const {
+  std::vector<double> cumulative(size_ + 1);
+  double sum = 0;
+  for (std::size_t slot = 0; slot <= size_; ++slot) cumulative[slot] = sum += weight_[slot];
+  std::vector<double> rows(count * space_.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto place = std::ranges::upper_bound(cumulative, rng.uniform() * sum);
+    const auto slot = static_cast<std::uint32_t>(
+        std::min<std::ptrdiff_t>(place - cumulative.begin(), static_cast<std::ptrdiff_t>(size_)));
+    for (std::size_t d = 0; d < space_.size(); ++d) {
+      const Dimension& dimension = dimensions_[d];
+      double& value = rows[i * space_.size() + d];
+      if (dimension.kind != Kind::kChoices) {
+        value = from_interval(space_[d], sample_number(dimension, slot, rng));
+        continue;
+      }
+      // The observed choice with 1 + s, each with s more, of 1 + s * choices; the prior: each alike.
+      const double choices = dimension.high, share = 1 / (static_cast<double>(size_) + 1);
+      const bool own = slot > 0 && rng.uniform() * (1 + share * choices) < 1;
+      value =
+          own ? dimension.centre[slot] : static_cast<double>(rng.below(static_cast<std::uint64_t>(choices)));
+    }
+  }
+  return rows;
+}
+
+double ParzenEstimator::cell_mass(std::size_t dimension, double internal,
+                                  const Dimension::Distinct& kernel) const {
+  const Distribution& distribution = space_[dimension];
+  const double half = distribution.step() / 2;
+  const double low = to_interval(distribution, internal - half),
+               high = to_interval(distribution, internal + half);
+  return log_normal_mass((low - kernel.centre) / kernel.sigma, (high - kernel.centre) / kernel.sigma) -
+         kernel.log_norm;
+}
+
+std::vector<double> ParzenEstimator::log_density(std::span<const double> rows) const {
+  const std::size_t width = space_.size();
+  if (width == 0) return {};
+  const std::size_t count = rows.size() / width;
+
+  std::vector<std::size_t> numbers, others;
+  for (std::size_t d = 0; d < width; ++d)
+    (dimensions_[d].kind == Kind::kContinuous ? numbers : others).push_back(d);
+  std::vector<double> points(count * numbers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < numbers.size(); ++j)
+      points[i * numbers.size() + j] = to_interval(space_[numbers[j]], rows[i * width + numbers[j]]);
+  }
+
+  // Of steps and choices: each value that occurs is worked out once for each kernel that differs.
+  struct Column {
+    std::map<double, std::vector<double>> by_value;  // cells: by distinct kernel
+    std::vector<const std::vector<double>*> of_row;
+  };
+  std::vector<Column> columns(others.size());
+  for (std::size_t c = 0; c < others.size(); ++c) {
+    const Dimension& dimension = dimensions_[others[c]];
+    for (std::size_t i = 0; i < count; ++i) {
+      const double value = rows[i * width + others[c]];
+      const auto [entry, fresh] = columns[c].by_value.try_emplace(value);
+      if (fresh && dimension.kind == Kind::kCells) {
+        for (const auto& kernel : dimension.distinct)
+          entry->second.push_back(cell_mass(others[c], value, kernel));
+      }
+      columns[c].of_row.push_back(&entry->second);
+    }
+  }
+
+  std::vector<MixtureSum> sums(count);
+  std::vector<const double*> centre(numbers.size()), scale(numbers.size()), terms(others.size());
+  std::vector<std::map<const std::vector<double>*, std::array<double, kKernelBlock>>> blocks(others.size());
+  const double share = 1 / (static_cast<double>(size_) + 1);
+  for (std::size_t begin = 0; begin < base_.size(); begin += kKernelBlock) {
+    const std::size_t end = std::min(begin + kKernelBlock, size_ + 1);
+    for (std::size_t j = 0; j < numbers.size(); ++j) {
+      centre[j] = dimensions_[numbers[j]].centre.data() + begin;
+      scale[j] = dimensions_[numbers[j]].scale.data() + begin;
+    }
+    for (std::size_t c = 0; c < others.size(); ++c) {
+      const Dimension& dimension = dimensions_[others[c]];
+      for (const auto& [value, table] : columns[c].by_value) {
+        auto& term = blocks[c][&table];
+        term.fill(0);
+        const double total = std::log(1 + share * dimension.high);
+        const double own = std::log(1 + share) - total, other = std::log(share) - total;
+        for (std::size_t slot = begin; slot < end; ++slot) {
+          term[slot - begin] = dimension.kind == Kind::kCells    ? table[dimension.distinct_of[slot]]
+                               : slot == 0                       ? -std::log(dimension.high)
+                               : dimension.centre[slot] == value ? own
+                                                                 : other;
+        }
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t c = 0; c < others.size(); ++c) terms[c] = blocks[c].at(columns[c].of_row[i]).data();
+      add_block({centre, scale, base_.data() + begin, weight_.data() + begin,
+                 points.data() + i * numbers.size(), terms},
+                sums[i]);
+    }
+  }
+  std::vector<double> densities(count);
+  for (std::size_t i = 0; i < count; ++i) densities[i] = log_of(sums[i]);
+  return densities;
+}
+
+std::vector<double> ParzenEstimator::weights() const {
+  std::vector<double> weights(weight_.begin() + 1, weight_.begin() + static_cast<std::ptrdiff_t>(size_ + 1));
+  weights.push_back(weight_[0]);
+  return weights;
+}
+
+std::vector<double> ParzenEstimator::centres(std::size_t dimension) const {
+  const auto& all = dimensions_[dimension].centre;
+  std::vector<double> centres(all.begin() + 1, all.begin() + static_cast<std::ptrdiff_t>(size_ + 1));
+  centres.push_back(all[0]);
+  return centres;
+}
+
+std::vector<double> ParzenEstimator::bandwidths(std::size_t dimension) const {
+  const auto& all = dimensions_[dimension].sigma;
+  std::vector<double> bandwidths(all.begin() + 1, all.begin() + static_cast<std::ptrdiff_t>(size_ + 1));
+  bandwidths.push_back(all[0]);
+  return bandwidths;
+}
+
+}  // namespace ivory::tuning

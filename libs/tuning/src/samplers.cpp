@@ -1,0 +1,17 @@
+#include <ivory/tuning/samplers.h>
+
+#include <array>
+
+namespace ivory::tuning {
+
+std::span<const SamplerEntry> sampler_table() {
+  static constexpr std::array kTable{
+      SamplerEntry{"tpe", "draws from where good trials are dense and bad ones are not",
+                   [](std::uint64_t seed) { return make_tpe_sampler({.seed = seed}); }},
+      SamplerEntry{"random", "evenly from each range",
+                   [](std::uint64_t seed) { return make_random_sampler({.seed = seed}); }},
+  };
+  return kTable;
+}
+
+}  // namespace ivory::tuning
