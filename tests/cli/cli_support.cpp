@@ -22,7 +22,8 @@ void redirect(int descriptor, const fs::path& file) {
 
 }  // namespace
 
-RunningCommand::RunningCommand(const fs::path& directory, const std::vector<std::string>& arguments, const std::function<void()>& prepare) {
+RunningCommand::RunningCommand(const fs::path& directory, const std::vector<std::string>& arguments,
+                               const std::function<void()>& prepare) {
   std::vector<std::string> words{IVORY_BINARY_DIR "/bin/ivory"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;

@@ -42,7 +42,9 @@ class RunningCommand {
 class Cli : public testing::Test {
  protected:
   Cli();
-  CommandResult ivory(const std::vector<std::string>& arguments) const { return RunningCommand(path(), arguments).wait(); }
+  CommandResult ivory(const std::vector<std::string>& arguments) const {
+    return RunningCommand(path(), arguments).wait();
+  }
   // The document that a command prints with --json. Fails the test if its status is another.
   [[nodiscard]] Params ivory_json(std::vector<std::string> arguments, int status = 0) const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

@@ -14,12 +14,15 @@ using testing::HasSubstr;
 
 std::vector<std::string> slow_run() { return {"run", "toy", "epochs=200", "trainer.sleep_ms=50"}; }
 
-std::string status_of_run(const Params& runs, std::size_t index = 0) { return runs.at(index).at("status").as_string(); }
+std::string status_of_run(const Params& runs, std::size_t index = 0) {
+  return runs.at(index).at("status").as_string();
+}
 
 TEST_F(Cli, AFailedRunSaysWhyAndTheRestIsNotStarted) {
   const CommandResult result = ivory({"run", "toy", "trainer.fail_at=-1,1,-1"});
   EXPECT_EQ(result.status, 1);
-  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("run#1 failed: the toy broke"), HasSubstr("1 more run was not started")));
+  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("run#1 failed: the toy broke"),
+                                         HasSubstr("1 more run was not started")));
   EXPECT_THAT(result.out, testing::AllOf(HasSubstr("run#0"), HasSubstr("FAILED")));
   const Params runs = ivory_json({"search"});
   ASSERT_EQ(runs.size(), 2U);
@@ -67,7 +70,8 @@ TEST_F(Cli, AFileThatCannotGrowFailsTheRun) {
     setrlimit(RLIMIT_FSIZE, &bytes);
     signal(SIGXFSZ, SIG_IGN);  // the write fails instead
   };
-  const CommandResult result = RunningCommand(path(), {"run", "toy", "trainer.state_bytes=8000000"}, limit).wait();
+  const CommandResult result =
+      RunningCommand(path(), {"run", "toy", "trainer.state_bytes=8000000"}, limit).wait();
   EXPECT_EQ(result.status, 1) << result.err;
   EXPECT_THAT(result.err, HasSubstr("run#1 failed"));
   const Params runs = ivory_json({"search"});
@@ -124,7 +128,8 @@ TEST_F(Cli, ADatabaseThatVanishesFailsTheRun) {
   EXPECT_THAT(result.err, HasSubstr("mlflow.db"));
   // What was logged before is in the files that were there.
   for (const char* file : {"mlflow.db", "mlflow.db-wal"})
-    if (fs::exists(path() / (std::string("kept-") + file))) fs::rename(path() / (std::string("kept-") + file), path() / file);
+    if (fs::exists(path() / (std::string("kept-") + file)))
+      fs::rename(path() / (std::string("kept-") + file), path() / file);
   const Params runs = ivory_json({"search"});
   EXPECT_EQ(status_of_run(runs), "STALE");
   EXPECT_TRUE(runs.at(std::size_t{0}).at("metrics").contains("val_loss"));

@@ -14,7 +14,8 @@ using testing::Not;
 TEST_F(Cli, TrainsTestsAndRecords) {
   const CommandResult result = ivory({"run", "toy"});
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("run#0"), HasSubstr("val_loss"), HasSubstr("test_loss"), HasSubstr("sqlite:///mlflow.db")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("run#0"), HasSubstr("val_loss"), HasSubstr("test_loss"),
+                                HasSubstr("sqlite:///mlflow.db")));
   const Params runs = ivory_json({"search", "toy"});
   ASSERT_EQ(runs.size(), 1U);
   EXPECT_EQ(runs.at(std::size_t{0}).at("status").as_string(), "FINISHED");
@@ -27,7 +28,8 @@ TEST_F(Cli, MakesARunForEachCombinationInOrder) {
   ASSERT_EQ(runs.size(), 4U);
   std::vector<std::string> given;
   for (const Params& run : runs.elements()) given.push_back(run.at("params").to_text());
-  EXPECT_EQ(given, (std::vector<std::string>{"{fold: 0, lr: 0.1}", "{fold: 0, lr: 0.2}", "{fold: 1, lr: 0.1}", "{fold: 1, lr: 0.2}"}));
+  EXPECT_EQ(given, (std::vector<std::string>{"{fold: 0, lr: 0.1}", "{fold: 0, lr: 0.2}", "{fold: 1, lr: 0.1}",
+                                             "{fold: 1, lr: 0.2}"}));
 }
 
 TEST_F(Cli, GivesTheLastEpochTheBestAndTheTest) {
@@ -39,7 +41,8 @@ TEST_F(Cli, GivesTheLastEpochTheBestAndTheTest) {
   EXPECT_TRUE(run.at("test").contains("test_loss"));
   // What the store has of the last epoch.
   const Params stored = ivory_json({"search"});
-  EXPECT_EQ(stored.at(std::size_t{0}).at("metrics").at("val_loss").as_real(), run.at("metrics").at("val_loss").as_real());
+  EXPECT_EQ(stored.at(std::size_t{0}).at("metrics").at("val_loss").as_real(),
+            run.at("metrics").at("val_loss").as_real());
 }
 
 TEST_F(Cli, SummarisesWithMeanAndSampleDeviation) {
@@ -114,9 +117,12 @@ TEST_F(Cli, ShowsParametersThatReadBack) {
 }
 
 TEST_F(Cli, ListsTypesWithArgumentsAndHelp) {
-  EXPECT_THAT(ivory({"types"}).out, AllOf(HasSubstr("ivory.CsvData(path, target"), HasSubstr("toy.Trainer(lr=0.5")));
-  EXPECT_THAT(ivory({"types", "toy."}).out, AllOf(HasSubstr("Predicts the mean."), Not(HasSubstr("CsvData"))));
-  EXPECT_THAT(ivory({"types", "toy.Trainer"}).out, AllOf(HasSubstr("share of the way to the mean"), HasSubstr("module: toy")));
+  EXPECT_THAT(ivory({"types"}).out,
+              AllOf(HasSubstr("ivory.CsvData(path, target"), HasSubstr("toy.Trainer(lr=0.5")));
+  EXPECT_THAT(ivory({"types", "toy."}).out,
+              AllOf(HasSubstr("Predicts the mean."), Not(HasSubstr("CsvData"))));
+  EXPECT_THAT(ivory({"types", "toy.Trainer"}).out,
+              AllOf(HasSubstr("share of the way to the mean"), HasSubstr("module: toy")));
   EXPECT_THAT(ivory({"types", "ivory.Datasets"}).out, HasSubstr("also called: ivory.core.data.Datasets"));
   EXPECT_EQ(ivory_json({"types", "toy"}).at(std::size_t{0}).at("name").as_string(), "toy.Trainer");
 }

@@ -14,15 +14,16 @@ struct ToyOptions {
   double lr;
   int epochs;
   std::int64_t batch_size;
-  int sleep_ms;            // at the beginning of each epoch
-  int fail_at;             // epoch that throws
+  int sleep_ms;              // at the beginning of each epoch
+  int fail_at;               // epoch that throws
   std::int64_t state_bytes;  // of each checkpoint
 };
 
 class Toy : public Trainer {
  public:
   explicit Toy(const ToyOptions& options)
-      : Trainer({.epochs = options.epochs, .loader = {.batch_size = options.batch_size, .shuffle = true}}), options_(options) {}
+      : Trainer({.epochs = options.epochs, .loader = {.batch_size = options.batch_size, .shuffle = true}}),
+        options_(options) {}
 
   Params state_dict() const {
     Params state = loop_state();
@@ -49,9 +50,12 @@ class Toy : public Trainer {
   void evaluate_batch(Run& /*run*/, const Batch& batch, BatchResult& result) override {
     result.index = batch.index;
     result.target = batch.target;
-    result.output = Array::from(std::vector<float>(static_cast<std::size_t>(batch.rows()), static_cast<float>(value_)), batch.target.shape());
+    result.output =
+        Array::from(std::vector<float>(static_cast<std::size_t>(batch.rows()), static_cast<float>(value_)),
+                    batch.target.shape());
     result.loss = 0;
-    for (const float y : batch.target.view<float>()) result.loss += (y - value_) * (y - value_) / static_cast<double>(batch.rows());
+    for (const float y : batch.target.view<float>())
+      result.loss += (y - value_) * (y - value_) / static_cast<double>(batch.rows());
   }
 
  private:
@@ -59,7 +63,8 @@ class Toy : public Trainer {
   double value_ = 0;
 };
 
-std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, int sleep_ms, int fail_at, std::int64_t state_bytes) {
+std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, int sleep_ms, int fail_at,
+                              std::int64_t state_bytes) {
   return std::make_shared<Toy>(ToyOptions{lr, epochs, batch_size, sleep_ms, fail_at, state_bytes});
 }
 
@@ -67,6 +72,6 @@ std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, in
 
 IVORY_MODULE(toy, m) {
   m.type<Toy>("toy.Trainer", "Predicts the mean.")
-      .factory(&make_toy, arg("lr", "share of the way to the mean") = 0.5, arg("epochs") = 3, arg("batch_size") = 4,
-               arg("sleep_ms") = 0, arg("fail_at") = -1, arg("state_bytes") = 0);
+      .factory(&make_toy, arg("lr", "share of the way to the mean") = 0.5, arg("epochs") = 3,
+               arg("batch_size") = 4, arg("sleep_ms") = 0, arg("fail_at") = -1, arg("state_bytes") = 0);
 }

@@ -17,7 +17,8 @@ constexpr std::string_view kSource =
     "  explicit Thing(int n) : n(n) {}\n"
     "  int n;\n"
     "};\n"
-    "IVORY_MODULE(things, m) { m.type<Thing>(\"things.Thing\", HELP).init<int>(ivory::arg(\"n\") = kNumber); }\n";
+    "IVORY_MODULE(things, m) { m.type<Thing>(\"things.Thing\", HELP).init<int>(ivory::arg(\"n\") = kNumber); "
+    "}\n";
 
 class Sources : public Cli {
  protected:
@@ -68,7 +69,8 @@ TEST_F(Sources, ThatDoNotCompileShowTheCompilersWords) {
   write("more.h", "#define HELP \"a thing\"\nconstexpr int kNumbr = 3;\n");
   const CommandResult result = ivory({"run", "toy"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("ivory: client.yml:2: thing.cpp does not compile"), HasSubstr("thing.cpp:7:"), HasSubstr("kNumber")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("ivory: client.yml:2: thing.cpp does not compile"),
+                                HasSubstr("thing.cpp:7:"), HasSubstr("kNumber")));
   expect_nothing_written();
   EXPECT_EQ(ivory({"run", "toy"}).status, 2) << "a failure is not kept";
 }
@@ -84,7 +86,8 @@ TEST_F(Sources, ThatDeclareNothingSaySo) {
   write("thing.cpp", "int nothing() { return 0; }\n");
   const CommandResult result = ivory({"types"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("client.yml:2: thing.cpp declares no module"), HasSubstr("IVORY_MODULE")));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("client.yml:2: thing.cpp declares no module"), HasSubstr("IVORY_MODULE")));
 }
 
 TEST_F(Sources, ThatDeclareATakenNameSaySo) {

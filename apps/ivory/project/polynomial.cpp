@@ -1,5 +1,5 @@
-// A learner of your own: y as a polynomial of x, fitted by gradient descent. Ivory compiles this file when it is
-// new or changed.
+// A learner of your own: y as a polynomial of x, fitted by gradient descent. Ivory compiles this file when it
+// is new or changed.
 #include <ivory/experiment/trainer.h>
 #include <ivory/registry/module.h>
 
@@ -10,7 +10,9 @@ using namespace ivory;
 class Polynomial : public Trainer {
  public:
   Polynomial(int degree, double lr, int epochs, std::int64_t batch_size)
-      : Trainer({.epochs = epochs, .loader = {.batch_size = batch_size, .shuffle = true}}), lr_(lr), weights_(degree + 1) {}
+      : Trainer({.epochs = epochs, .loader = {.batch_size = batch_size, .shuffle = true}}),
+        lr_(lr),
+        weights_(degree + 1) {}
 
   std::optional<double> learning_rate(const Run&) const override { return lr_; }
 
@@ -65,6 +67,7 @@ class Polynomial : public Trainer {
 
 IVORY_MODULE(polynomial, m) {
   m.type<Polynomial>("polynomial.Trainer", "A polynomial of one input column.")
-      .init<int, double, int, std::int64_t>(arg("degree", "its highest power") = 3, arg("lr", "learning rate") = 0.1,
-                                            arg("epochs") = 10, arg("batch_size") = 10);
+      .init<int, double, int, std::int64_t>(arg("degree", "its highest power") = 3,
+                                            arg("lr", "learning rate") = 0.1, arg("epochs") = 10,
+                                            arg("batch_size") = 10);
 }

@@ -23,8 +23,10 @@ void Command::apply_common() const {
 }
 
 void Command::print(std::string_view text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!written) throw Error(ErrorCode::kIo, std::string("cannot write to standard output: ") + std::strerror(errno));
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written)
+    throw Error(ErrorCode::kIo, std::string("cannot write to standard output: ") + std::strerror(errno));
 }
 
 const std::vector<CommandEntry>& command_table() {

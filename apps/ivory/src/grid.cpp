@@ -60,7 +60,8 @@ std::vector<std::string> Grid::varied() const {
   return names;
 }
 
-Grid read_grid(const Creator& experiment, const std::vector<std::string>& words, std::optional<std::int64_t> seed) {
+Grid read_grid(const Creator& experiment, const std::vector<std::string>& words,
+               std::optional<std::int64_t> seed) {
   std::vector<Axis> axes;
   if (seed) {
     Params value = *seed;

@@ -45,7 +45,8 @@ std::string welcome() {
   std::string text =
       "Ivory trains models that YAML files describe, and records every run in MLflow's database.\n\n"
       "Usage: ivory COMMAND …\n\nCommands:\n";
-  for (const CommandEntry& entry : command_table()) text += fmt::format("  {:<7} {:<20} {}\n", entry.name, entry.usage, entry.summary);
+  for (const CommandEntry& entry : command_table())
+    text += fmt::format("  {:<7} {:<20} {}\n", entry.name, entry.usage, entry.summary);
   text +=
       "\nTo start: `ivory new first`, then `cd first` and `ivory run curve`.\n"
       "`ivory COMMAND --help` shows a command's options and examples, `ivory --version` the version.\n";
@@ -66,23 +67,31 @@ int run_command(const CommandEntry& entry, const std::vector<std::string>& argum
 
 int dispatch(const std::vector<std::string>& words) {
   const Call call = split(words);
-  const auto has = [&](std::string_view word) { return std::ranges::find(call.arguments, word) != call.arguments.end(); };
+  const auto has = [&](std::string_view word) {
+    return std::ranges::find(call.arguments, word) != call.arguments.end();
+  };
   if (call.command.empty() && has("--version")) return std::puts("ivory " IVORY_VERSION) < 0 ? kFailed : 0;
   if (call.command.empty() || call.command == "help") {
-    if (!call.command.empty() || call.arguments.empty() || has("-h") || has("--help")) return std::fputs(welcome().c_str(), stdout) < 0 ? kFailed : 0;
-    throw Error(ErrorCode::kInvalidArgument, "a command is missing after '" + call.arguments.back() + "'; see `ivory --help`");
+    if (!call.command.empty() || call.arguments.empty() || has("-h") || has("--help"))
+      return std::fputs(welcome().c_str(), stdout) < 0 ? kFailed : 0;
+    throw Error(ErrorCode::kInvalidArgument,
+                "a command is missing after '" + call.arguments.back() + "'; see `ivory --help`");
   }
   std::vector<std::string> names;
   for (const CommandEntry& entry : command_table()) {
     if (entry.name == call.command) return run_command(entry, call.arguments);
     names.emplace_back(entry.name);
   }
-  throw Error(ErrorCode::kInvalidArgument, "there is no command '" + call.command + "'" + did_you_mean(call.command, names));
+  throw Error(ErrorCode::kInvalidArgument,
+              "there is no command '" + call.command + "'" + did_you_mean(call.command, names));
 }
 
 void show_error(std::string_view message) {
   const bool terminal = isatty(STDERR_FILENO) != 0;
-  std::fputs(fmt::format("{}ivory: {}{}\n", terminal ? "\r\x1B[K\x1B[31m" : "", message, terminal ? "\x1B[0m" : "").c_str(), stderr);
+  std::fputs(
+      fmt::format("{}ivory: {}{}\n", terminal ? "\r\x1B[K\x1B[31m" : "", message, terminal ? "\x1B[0m" : "")
+          .c_str(),
+      stderr);
 }
 
 }  // namespace

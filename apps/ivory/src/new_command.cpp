@@ -15,12 +15,15 @@ namespace fs = std::filesystem;
 
 class NewCommand : public Command {
  public:
-  void declare(Options& options) override { options.word("DIR", folder_, "the project's folder; made, or empty"); }
+  void declare(Options& options) override {
+    options.word("DIR", folder_, "the project's folder; made, or empty");
+  }
 
   int execute() override {
     const fs::path folder = directory() / folder_;
     if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder)))
-      throw Error(ErrorCode::kInvalidArgument, folder.string() + " is there already and not an empty folder; nothing was written");
+      throw Error(ErrorCode::kInvalidArgument,
+                  folder.string() + " is there already and not an empty folder; nothing was written");
     FolderWriter writer(folder);
     Params written = Params::list();
     for (const ProjectFile& file : project_files()) {

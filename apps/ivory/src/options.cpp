@@ -23,7 +23,8 @@ std::vector<std::string> option_names(const CLI::App& app) {
 }  // namespace
 
 struct Options::Parser {
-  Parser(std::string name, std::string summary, std::string examples) : program(std::move(name)), app(std::move(summary), program) {
+  Parser(std::string name, std::string summary, std::string examples)
+      : program(std::move(name)), app(std::move(summary), program) {
     app.set_help_flag("-h,--help", "show this help");
     app.footer("Examples:\n" + std::move(examples));
     app.allow_extras();
@@ -32,8 +33,9 @@ struct Options::Parser {
   // An argument that no option or word takes.
   [[noreturn]] void fail_extra(const std::string& argument) const {
     const std::string name = argument.substr(0, argument.find('='));
-    const std::string message = argument.starts_with("-") ? "there is no option '" + name + "'" + did_you_mean(name, option_names(app), 0)
-                                                           : "'" + argument + "' is one word too many";
+    const std::string message = argument.starts_with("-") ? "there is no option '" + name + "'" +
+                                                                did_you_mean(name, option_names(app), 0)
+                                                          : "'" + argument + "' is one word too many";
     throw Error(ErrorCode::kInvalidArgument, message + "; see `" + program + " --help`");
   }
 
@@ -57,16 +59,20 @@ void Options::flag(std::string_view names, bool& value, std::string_view help) {
   parser_->app.add_flag(std::string(names), value, std::string(help));
 }
 
-void Options::option(std::string_view names, std::string& value, std::string_view placeholder, std::string_view help) {
+void Options::option(std::string_view names, std::string& value, std::string_view placeholder,
+                     std::string_view help) {
   parser_->app.add_option(std::string(names), value, std::string(help))->type_name(std::string(placeholder));
 }
 
-void Options::option(std::string_view names, std::filesystem::path& value, std::string_view placeholder, std::string_view help) {
+void Options::option(std::string_view names, std::filesystem::path& value, std::string_view placeholder,
+                     std::string_view help) {
   const auto take = [&value](const std::string& text) { value = text; };
-  parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))->type_name(std::string(placeholder));
+  parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))
+      ->type_name(std::string(placeholder));
 }
 
-void Options::option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder, std::string_view help) {
+void Options::option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder,
+                     std::string_view help) {
   const auto take = [&value, names = std::string(names)](const std::string& text) {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -74,29 +80,36 @@ void Options::option(std::string_view names, std::optional<std::int64_t>& value,
       throw CLI::ValidationError(names, "expected an integer, found '" + text + "'");
     value = number;
   };
-  parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))->type_name(std::string(placeholder));
+  parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))
+      ->type_name(std::string(placeholder));
 }
 
-void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices, std::string_view help) {
+void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices,
+                     std::string_view help) {
   const auto check = [choices = std::move(choices)](const std::string& text) {
     for (const std::string& choice : choices)
       if (choice == text) return std::string();
     return "'" + text + "' is none of " + join(choices) + did_you_mean(text, choices, 0);
   };
-  parser_->app.add_option(std::string(names), value, std::string(help))->check(CLI::Validator(check, "")) ->type_name("MODE")->capture_default_str();
+  parser_->app.add_option(std::string(names), value, std::string(help))
+      ->check(CLI::Validator(check, ""))
+      ->type_name("MODE")
+      ->capture_default_str();
 }
 
 bool Options::parse(const std::vector<std::string>& arguments) {
   CLI::App& app = parser_->app;
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the end
+    app.parse(
+        std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the end
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return false;
   } catch (const CLI::ParseError& error) {
     const std::vector<std::string> left = app.remaining();
     if (!left.empty() && left.front().starts_with("-")) parser_->fail_extra(left.front());
-    throw Error(ErrorCode::kInvalidArgument, std::string(error.what()) + "; see `" + parser_->program + " --help`");
+    throw Error(ErrorCode::kInvalidArgument,
+                std::string(error.what()) + "; see `" + parser_->program + " --help`");
   }
   if (const std::vector<std::string> left = app.remaining(); !left.empty()) parser_->fail_extra(left.front());
   return true;

@@ -1,4 +1,5 @@
-// Options and words of a command line, declared by the commands and read by CLI11, which stays in options.cpp.
+// Options and words of a command line, declared by the commands and read by CLI11, which stays in
+// options.cpp.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -24,10 +25,14 @@ class Options {
   void words(std::string_view name, std::vector<std::string>& values, std::string_view help);
   // `names` as "-v,--verbose".
   void flag(std::string_view names, bool& value, std::string_view help);
-  void option(std::string_view names, std::string& value, std::string_view placeholder, std::string_view help);
-  void option(std::string_view names, std::filesystem::path& value, std::string_view placeholder, std::string_view help);
-  void option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder, std::string_view help);
-  void choice(std::string_view names, std::string& value, std::vector<std::string> choices, std::string_view help);
+  void option(std::string_view names, std::string& value, std::string_view placeholder,
+              std::string_view help);
+  void option(std::string_view names, std::filesystem::path& value, std::string_view placeholder,
+              std::string_view help);
+  void option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder,
+              std::string_view help);
+  void choice(std::string_view names, std::string& value, std::vector<std::string> choices,
+              std::string_view help);
 
   // False if help was asked for: it has been printed. Errors: kInvalidArgument, with the nearest option.
   [[nodiscard]] bool parse(const std::vector<std::string>& arguments);

@@ -48,7 +48,8 @@ class PlanCommand : public Command {
       for (const auto& [name, value] : runs[i].items()) cells.push_back(value.to_text());
       table.add_row(std::move(cells));
     }
-    return table.to_text() + fmt::format("{} {} of {}\n", runs.size(), runs.size() == 1 ? "run" : "runs", name_);
+    return table.to_text() +
+           fmt::format("{} {} of {}\n", runs.size(), runs.size() == 1 ? "run" : "runs", name_);
   }
 
   std::string name_;

@@ -11,7 +11,8 @@
 namespace ivory {
 
 void Recorder::take_training(const Run& run) {
-  if (const auto metrics = run.find<Metrics>(); metrics != nullptr && !metrics->record().empty()) outcome_.metrics = metrics->record();
+  if (const auto metrics = run.find<Metrics>(); metrics != nullptr && !metrics->record().empty())
+    outcome_.metrics = metrics->record();
   if (const auto trainer = run.find<Trainer>()) outcome_.epochs = trainer->epoch() + 1;
   const auto monitor = run.find<Monitor>();
   if (monitor == nullptr || monitor->best_epoch() < 0) return;

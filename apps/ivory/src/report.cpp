@@ -53,9 +53,12 @@ int decimals_of(std::span<const RunOutcome> runs, const Measure& measure) {
 std::vector<Measure> measures_of(std::span<const RunOutcome> runs) {
   std::vector<Measure> measures;
   for (const std::string& name : names_in(runs, &RunOutcome::metrics))
-    if (name != "lr") measures.push_back({name, name, [name](const RunOutcome& run) { return find(run.metrics, name); }});
+    if (name != "lr")
+      measures.push_back({name, name, [name](const RunOutcome& run) { return find(run.metrics, name); }});
   const auto watched = std::ranges::find_if(runs, [](const RunOutcome& run) { return !run.monitor.empty(); });
-  if (watched != runs.end()) measures.push_back({"best_score", "best " + watched->monitor, [](const RunOutcome& run) { return run.best_score; }});
+  if (watched != runs.end())
+    measures.push_back(
+        {"best_score", "best " + watched->monitor, [](const RunOutcome& run) { return run.best_score; }});
   for (const std::string& name : names_in(runs, &RunOutcome::test))
     measures.push_back({name, name, [name](const RunOutcome& run) { return find(run.test, name); }});
   for (Measure& measure : measures) measure.decimals = decimals_of(runs, measure);
@@ -98,7 +101,9 @@ std::string value_of(const RunOutcome& run, const std::string& parameter) {
 
 using Cells = std::vector<std::string>;
 
-std::string best_epoch_text(const RunOutcome& run) { return run.best_epoch < 0 ? std::string() : std::to_string(run.best_epoch); }
+std::string best_epoch_text(const RunOutcome& run) {
+  return run.best_epoch < 0 ? std::string() : std::to_string(run.best_epoch);
+}
 
 // The epoch of the best score stands beside it.
 Cells headings_of(const std::vector<Measure>& measures) {
@@ -132,7 +137,8 @@ Cells spread_cells(const Outcomes& runs, const std::vector<Measure>& measures, d
 
 void append(Cells& cells, const Cells& more) { cells.insert(cells.end(), more.begin(), more.end()); }
 
-std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::string>& varied, const std::vector<Measure>& measures) {
+std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::string>& varied,
+                      const std::vector<Measure>& measures) {
   Cells headings{"run"};
   append(headings, varied);
   append(headings, headings_of(measures));
@@ -143,7 +149,8 @@ std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::s
     Cells cells{run.name.empty() ? std::to_string(i) : run.name};
     for (const std::string& parameter : varied) cells.push_back(value_of(run, parameter));
     append(cells, cells_of(run, measures));
-    append(cells, {fmt::format("{:.1f}", run.seconds), run.status == "FINISHED" ? std::string() : run.status});
+    append(cells,
+           {fmt::format("{:.1f}", run.seconds), run.status == "FINISHED" ? std::string() : run.status});
     table.add_row(std::move(cells));
   }
   const Outcomes done = finished(runs);
@@ -159,7 +166,9 @@ std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::s
 
 // Those that choose between values: of a training metric that is measured in validation too, the latter.
 std::vector<Measure> choosing(const std::vector<Measure>& measures) {
-  const auto has = [&](const std::string& name) { return std::ranges::find(measures, name, &Measure::name) != measures.end(); };
+  const auto has = [&](const std::string& name) {
+    return std::ranges::find(measures, name, &Measure::name) != measures.end();
+  };
   std::vector<Measure> chosen;
   for (const Measure& measure : measures)
     if (!has("val_" + measure.name)) chosen.push_back(measure);
@@ -167,7 +176,8 @@ std::vector<Measure> choosing(const std::vector<Measure>& measures) {
 }
 
 // For each value of one parameter, the mean over the runs that have it.
-std::string value_table(std::span<const RunOutcome> runs, const std::string& parameter, const std::vector<Measure>& measures) {
+std::string value_table(std::span<const RunOutcome> runs, const std::string& parameter,
+                        const std::vector<Measure>& measures) {
   std::vector<std::pair<std::string, Outcomes>> groups;
   for (const RunOutcome* run : finished(runs)) {
     const std::string value = value_of(*run, parameter);
@@ -203,7 +213,8 @@ Params run_params(const RunOutcome& run) {
   map.set("params", run.update);
   map.set("epochs", run.epochs);
   map.set("metrics", record_params(run.metrics));
-  if (run.best_score) map.set("best", {{"metric", run.monitor}, {"score", *run.best_score}, {"epoch", run.best_epoch}});
+  if (run.best_score)
+    map.set("best", {{"metric", run.monitor}, {"score", *run.best_score}, {"epoch", run.best_epoch}});
   if (!run.test.empty()) map.set("test", record_params(run.test));
   map.set("seconds", run.seconds);
   return map;

@@ -13,11 +13,12 @@ namespace ivory {
 // A line for each run: its name, the varied parameters, the metrics of the last epoch, the best score, the
 // test metrics, seconds. Then mean and standard deviation (of the sample) over the runs that finished, when
 // there are several; and for each value of each parameter, when several parameters vary.
-[[nodiscard]] std::string report_text(std::span<const RunOutcome> runs, const std::vector<std::string>& varied);
+[[nodiscard]] std::string report_text(std::span<const RunOutcome> runs,
+                                      const std::vector<std::string>& varied);
 
 // {"runs": [{"id", "name", "status", "params", "metrics", "best": {"metric", "score", "epoch"}, "test",
-// "epochs", "seconds"}], "summary": {"runs", "metrics": {NAME: {"mean", "sd"}}}}; the summary is over the runs
-// that finished, and has the test metrics and `best_score` among the metrics.
+// "epochs", "seconds"}], "summary": {"runs", "metrics": {NAME: {"mean", "sd"}}}}; the summary is over the
+// runs that finished, and has the test metrics and `best_score` among the metrics.
 [[nodiscard]] Params report_params(std::span<const RunOutcome> runs);
 
 }  // namespace ivory

@@ -30,7 +30,8 @@ class RunCommand : public Command {
   void declare(Options& options) override {
     options.word("NAME", name_, "the experiment: its parameters are in NAME.yml");
     options.words("KEY=VALUE", words_, "parameters; 0-4, 1,2,5 or 0-1:5 are several values");
-    options.choice("--mode", mode_, {"train", "test", "both"}, "train, test, or both, the test with the best state");
+    options.choice("--mode", mode_, {"train", "test", "both"},
+                   "train, test, or both, the test with the best state");
     options.option("--seed", seed_, "N", "seed of all random numbers");
     options.flag("--no-track", no_track_, "record nothing");
   }
@@ -41,7 +42,8 @@ class RunCommand : public Command {
     const Grid grid = read_grid(experiment, words_, seed_);
     const InterruptGuard guard;
     check(client, experiment, grid);
-    for (std::size_t i = 0; i < grid.size() && goes_on(); ++i) outcomes_.push_back(run_one(experiment, grid, i));
+    for (std::size_t i = 0; i < grid.size() && goes_on(); ++i)
+      outcomes_.push_back(run_one(experiment, grid, i));
     report(client, grid);
     return 0;
   }
@@ -56,7 +58,9 @@ class RunCommand : public Command {
     }
   }
 
-  [[nodiscard]] bool goes_on() const { return !interrupted() && (outcomes_.empty() || outcomes_.back().status == "FINISHED"); }
+  [[nodiscard]] bool goes_on() const {
+    return !interrupted() && (outcomes_.empty() || outcomes_.back().status == "FINISHED");
+  }
 
   [[nodiscard]] RunOutcome run_one(const Experiment& experiment, const Grid& grid, std::size_t index) const {
     const Params arguments = grid.element(index);
@@ -88,7 +92,8 @@ class RunCommand : public Command {
   [[nodiscard]] std::string title(const Grid& grid, const Params& arguments, std::size_t index) const {
     std::string text = name_;
     if (grid.size() > 1) text += fmt::format(" {}/{}", index + 1, grid.size());
-    for (const std::string& parameter : grid.varied()) text += " " + parameter + "=" + arguments.at(parameter).to_text();
+    for (const std::string& parameter : grid.varied())
+      text += " " + parameter + "=" + arguments.at(parameter).to_text();
     return text;
   }
 
@@ -109,13 +114,17 @@ class RunCommand : public Command {
   [[nodiscard]] std::string hints(const Client& client) const {
     if (client.tracker() == nullptr) return {};
     const std::string& uri = client.tracker()->tracking_uri();
-    return fmt::format("\nRecorded in {}. To see the runs: `ivory search {}`, or `mlflow ui --backend-store-uri {}`.\n", uri, name_, uri);
+    return fmt::format(
+        "\nRecorded in {}. To see the runs: `ivory search {}`, or `mlflow ui --backend-store-uri {}`.\n", uri,
+        name_, uri);
   }
 
   [[noreturn]] void fail(const RunOutcome& run, const Grid& grid) const {
     const std::size_t left = grid.size() - outcomes_.size();
     const std::string name = run.name.empty() ? fmt::format("run {}", outcomes_.size() - 1) : run.name;
-    const std::string rest = left == 0 ? std::string() : fmt::format("\n{} more {} not started", left, left == 1 ? "run was" : "runs were");
+    const std::string rest =
+        left == 0 ? std::string()
+                  : fmt::format("\n{} more {} not started", left, left == 1 ? "run was" : "runs were");
     throw Error(ErrorCode::kInternal, name + " failed: " + run.error + rest);
   }
 

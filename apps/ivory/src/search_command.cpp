@@ -20,7 +20,8 @@ namespace {
 using tracking::RunRecord;
 
 std::string time_text(std::optional<tracking::TimeMs> time) {
-  return time ? fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(*time / 1000))) : std::string();
+  return time ? fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(*time / 1000)))
+              : std::string();
 }
 
 std::string duration_text(const RunRecord& run) {
@@ -42,8 +43,13 @@ std::string params_text(const RunRecord& run) {
 Params to_params(const std::optional<tracking::TimeMs>& time) { return time ? Params(*time) : Params(); }
 
 Params to_params(const RunRecord& run, const std::string& experiment) {
-  Params map{{"id", run.run_id}, {"name", run.name}, {"experiment", experiment}, {"status", tracking::shown_status(run)},
-             {"start_time", to_params(run.start_time)}, {"end_time", to_params(run.end_time)}, {"artifact_uri", run.artifact_uri}};
+  Params map{{"id", run.run_id},
+             {"name", run.name},
+             {"experiment", experiment},
+             {"status", tracking::shown_status(run)},
+             {"start_time", to_params(run.start_time)},
+             {"end_time", to_params(run.end_time)},
+             {"artifact_uri", run.artifact_uri}};
   Params params = Params::map(), metrics = Params::map();
   for (const auto& [key, value] : run.params) params.set(key, value);
   for (const tracking::Metric& metric : run.metrics) metrics.set(metric.key, metric.value);
@@ -54,7 +60,9 @@ Params to_params(const RunRecord& run, const std::string& experiment) {
 
 class SearchCommand : public Command {
  public:
-  void declare(Options& options) override { options.word("NAME", name_, "the experiment; none: all experiments", false); }
+  void declare(Options& options) override {
+    options.word("NAME", name_, "the experiment; none: all experiments", false);
+  }
 
   int execute() override {
     const Client client(directory());
@@ -78,16 +86,19 @@ class SearchCommand : public Command {
     return list.to_json(2) + "\n";
   }
 
-  static std::string as_text(const Client& client, const std::vector<RunRecord>& runs, const Names& experiments) {
+  static std::string as_text(const Client& client, const std::vector<RunRecord>& runs,
+                             const Names& experiments) {
     if (runs.empty()) return "There are no runs yet in " + client.tracker()->tracking_uri() + ".\n";
     Table table({"id", "experiment", "run", "status", "started", "seconds", "best score", "params"});
     bool stale = false;
     for (const RunRecord& run : runs) {
       stale = stale || tracking::is_stale(run);
-      table.add_row({run.run_id.substr(0, 8), name_of(experiments, run.experiment_id), run.name, std::string(tracking::shown_status(run)),
-                     time_text(run.start_time), duration_text(run), metric_text(run, "best_score"), params_text(run)});
+      table.add_row({run.run_id.substr(0, 8), name_of(experiments, run.experiment_id), run.name,
+                     std::string(tracking::shown_status(run)), time_text(run.start_time), duration_text(run),
+                     metric_text(run, "best_score"), params_text(run)});
     }
-    return table.to_text() + (stale ? "\nThe process of a STALE run is gone; `ivory gc --stale` closes such runs.\n" : "");
+    return table.to_text() +
+           (stale ? "\nThe process of a STALE run is gone; `ivory gc --stale` closes such runs.\n" : "");
   }
 
   std::string name_;

@@ -23,7 +23,8 @@ class ShowCommand : public Command {
     const Experiment experiment = client.create_experiment(name_);
     const Grid grid = read_grid(experiment, words_, seed_);
     if (grid.size() > 1)
-      throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(grid.varied()) + " would make several; `ivory plan` lists them");
+      throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(grid.varied()) +
+                                                   " would make several; `ivory plan` lists them");
     const Params params = experiment.resolve_params(grid.element(0));
     print(json() ? params.to_json(2) + "\n" : to_yaml(params));
     return 0;

@@ -5,7 +5,8 @@
 
 namespace ivory {
 
-std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::string& experiment, tracking::RunQuery query) {
+std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::string& experiment,
+                                             tracking::RunQuery query) {
   if (!client.tracker()->exists()) return {};
   const auto store = client.tracker()->open_read_only();
   if (experiment.empty()) return store->list_runs(query);
@@ -13,7 +14,8 @@ std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::st
   if (!found) {
     std::vector<std::string> names;
     for (const auto& [id, name] : stored_experiments(client)) names.push_back(name);
-    throw Error(ErrorCode::kNotFound, "there are no runs of an experiment '" + experiment + "' in " + client.tracker()->tracking_uri() + did_you_mean(experiment, names));
+    throw Error(ErrorCode::kNotFound, "there are no runs of an experiment '" + experiment + "' in " +
+                                          client.tracker()->tracking_uri() + did_you_mean(experiment, names));
   }
   query.experiment_ids = {found->id};
   return store->list_runs(query);
@@ -22,7 +24,8 @@ std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::st
 std::vector<std::pair<std::string, std::string>> stored_experiments(const Client& client) {
   std::vector<std::pair<std::string, std::string>> names;
   if (!client.tracker()->exists()) return names;
-  for (const auto& experiment : client.tracker()->open_read_only()->list_experiments(tracking::ViewType::kAll))
+  for (const auto& experiment :
+       client.tracker()->open_read_only()->list_experiments(tracking::ViewType::kAll))
     names.emplace_back(experiment.id, experiment.name);
   return names;
 }

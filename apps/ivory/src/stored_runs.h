@@ -11,7 +11,8 @@ namespace ivory {
 
 // Runs of the experiment of that name, or of all if it is empty; newest first. Nothing if there is no store
 // yet. Errors: kNotFound for an experiment that the store does not have; those of the store.
-[[nodiscard]] std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::string& experiment,
+[[nodiscard]] std::vector<tracking::RunRecord> stored_runs(const Client& client,
+                                                           const std::string& experiment,
                                                            tracking::RunQuery query);
 
 // Names of the store's experiments by their ids, in the order of the store.

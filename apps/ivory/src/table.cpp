@@ -11,13 +11,15 @@ namespace {
 
 // Characters of UTF-8: bytes that do not continue one.
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 bool is_number(std::string_view text) {
   const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
-  return digits == "nan" || digits == "inf" || (!digits.empty() && std::isdigit(static_cast<unsigned char>(digits.front())) != 0 &&
-         digits.find_first_not_of("0123456789.e+-") == std::string_view::npos);
+  return digits == "nan" || digits == "inf" ||
+         (!digits.empty() && std::isdigit(static_cast<unsigned char>(digits.front())) != 0 &&
+          digits.find_first_not_of("0123456789.e+-") == std::string_view::npos);
 }
 
 struct Column {

@@ -25,7 +25,8 @@ std::string help_text(const ArgInfo& arg) {
 std::string arguments_text(const TypeInfo& info) {
   if (info.args.empty()) return "  no arguments\n";
   Table table({"  argument", "type", "default", "meaning"});
-  for (const ArgInfo& arg : info.args) table.add_row({"  " + arg.name, arg.type.to_text(), default_text(arg), help_text(arg)});
+  for (const ArgInfo& arg : info.args)
+    table.add_row({"  " + arg.name, arg.type.to_text(), default_text(arg), help_text(arg)});
   return table.to_text();
 }
 
@@ -46,7 +47,9 @@ std::string detail(const Registry& registry, const TypeInfo& info) {
   if (info.starts) text += line("starts", "it is what a run trains or tests with");
   text += line("also called", join(registry.aliases(info.name)));
   text += line("module", info.module);
-  text += line("runs at once", registry.process_owned(info.module).empty() ? "" : "one in a process: " + registry.process_owned(info.module));
+  text += line("runs at once", registry.process_owned(info.module).empty()
+                                   ? ""
+                                   : "one in a process: " + registry.process_owned(info.module));
   return text;
 }
 
@@ -61,7 +64,9 @@ std::string listing(const std::vector<const TypeInfo*>& infos) {
 
 class TypesCommand : public Command {
  public:
-  void declare(Options& options) override { options.word("PREFIX", prefix_, "how the names begin; a whole name shows everything about it", false); }
+  void declare(Options& options) override {
+    options.word("PREFIX", prefix_, "how the names begin; a whole name shows everything about it", false);
+  }
 
   int execute() override {
     const Client client(directory(), false);

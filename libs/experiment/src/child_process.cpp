@@ -21,7 +21,8 @@ class Redirections {
   explicit Redirections(const std::filesystem::path& output) {
     posix_spawn_file_actions_init(&actions_);
     posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    posix_spawn_file_actions_addopen(&actions_, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                     0666);
     posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
   }
   ~Redirections() { posix_spawn_file_actions_destroy(&actions_); }
@@ -35,13 +36,15 @@ class Redirections {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& output) : pid_(-1) {
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::filesystem::path& output)
+    : pid_(-1) {
   std::vector<std::string> words = command;
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const Redirections redirections(output);
-  const int error = posix_spawnp(&pid_, arguments.front(), redirections.get(), nullptr, arguments.data(), environ);
+  const int error =
+      posix_spawnp(&pid_, arguments.front(), redirections.get(), nullptr, arguments.data(), environ);
   if (error == 0) return;
   pid_ = -1;
   throw Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,

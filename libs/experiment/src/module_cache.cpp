@@ -60,7 +60,9 @@ void rename_file(const fs::path& from, const fs::path& to) {
   if (failed) throw Error(ErrorCode::kIo, "cannot put " + to.string() + " in place: " + failed.message());
 }
 
-fs::path with_suffix(const fs::path& path, std::string_view suffix) { return path.string() + std::string(suffix); }
+fs::path with_suffix(const fs::path& path, std::string_view suffix) {
+  return path.string() + std::string(suffix);
+}
 
 // Files that a Makefile rule names after its colon: "a.o: a.cpp b.h \" with escaped blanks.
 std::vector<std::string> prerequisites(const std::string& rule) {
@@ -94,7 +96,8 @@ std::string words_in(const fs::path& output) {
 }
 
 std::string replaced(std::string text, const std::string& part, const std::string& by) {
-  for (std::size_t at = text.find(part); !part.empty() && at != std::string::npos; at = text.find(part, at + by.size()))
+  for (std::size_t at = text.find(part); !part.empty() && at != std::string::npos;
+       at = text.find(part, at + by.size()))
     text.replace(at, part.size(), by);
   return text;
 }
@@ -102,7 +105,8 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 void remove_all_but_newest(const fs::path& folder, std::string_view ending, std::size_t kept) {
   std::vector<std::pair<std::int64_t, fs::path>> files;
   for (const auto& file : fs::directory_iterator(folder))
-    if (file.path().string().ends_with(ending)) files.emplace_back(stamp_of(file.path()).time_ns, file.path());
+    if (file.path().string().ends_with(ending))
+      files.emplace_back(stamp_of(file.path()).time_ns, file.path());
   std::ranges::sort(files, std::greater());
   for (std::size_t i = kept; i < files.size(); ++i) {
     std::error_code none;
@@ -115,11 +119,15 @@ void remove_all_but_newest(const fs::path& folder, std::string_view ending, std:
 class Compilation {
  public:
   Compilation(const Source& source, const UserBuild& build, const fs::path& aside)
-      : source_(&source), object_(aside), rule_(with_suffix(aside, ".d")), words_(with_suffix(aside, ".txt")) {
+      : source_(&source),
+        object_(aside),
+        rule_(with_suffix(aside, ".d")),
+        words_(with_suffix(aside, ".txt")) {
     std::vector<std::string> command{build.compiler};
     command.insert(command.end(), build.compile_flags.begin(), build.compile_flags.end());
     if (isatty(STDERR_FILENO) != 0) command.emplace_back("-fdiagnostics-color=always");
-    command.insert(command.end(), {"-MMD", "-MF", rule_.path().string(), "-c", source.path.string(), "-o", object_.path().string()});
+    command.insert(command.end(), {"-MMD", "-MF", rule_.path().string(), "-c", source.path.string(), "-o",
+                                   object_.path().string()});
     // Headers of the system are left out of the rule: they change with the compiler or a package, which the
     // identity of the build knows.
     log_info("compiling " + source.shown);
@@ -135,7 +143,9 @@ class Compilation {
   void wait() {
     const bool done = process_->wait() == 0;
     const std::string words = words_in(words_.path());
-    if (!done) throw Error(ErrorCode::kInvalidArgument, at_place(source_->place, source_->shown + " does not compile:\n" + words));
+    if (!done)
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(source_->place, source_->shown + " does not compile:\n" + words));
     if (!words.empty()) log_warning(source_->shown + ":\n" + words);
   }
 
@@ -149,7 +159,8 @@ class Compilation {
 // The key of an object: what it was made with, and every file that went in.
 std::string key_of(const UserBuild& build, const Params& files) {
   std::string text = build.identity;
-  for (const Params& file : files.elements()) text += "\n" + file.at("path").as_string() + " " + file.at("hash").as_string();
+  for (const Params& file : files.elements())
+    text += "\n" + file.at("path").as_string() + " " + file.at("hash").as_string();
   return content_hash(text);
 }
 
@@ -166,7 +177,10 @@ Params record_of(const Compilation& compilation, const UserBuild& build) {
   for (const std::string& path : compilation.files()) {
     const Stamp stamp = stamp_of(path);
     seen = seen && compilation.seen(stamp);
-    files.push_back({{"path", path}, {"size", stamp.size}, {"time_ns", stamp.time_ns}, {"hash", content_hash(read_file(path))}});
+    files.push_back({{"path", path},
+                     {"size", stamp.size},
+                     {"time_ns", stamp.time_ns},
+                     {"hash", content_hash(read_file(path))}});
   }
   Params record = Params::map();
   record.set("key", key_of(build, files));
@@ -177,10 +191,12 @@ Params record_of(const Compilation& compilation, const UserBuild& build) {
 
 }  // namespace
 
-ModuleCache::ModuleCache(fs::path folder, UserBuild build) : folder_(std::move(folder)), build_(std::move(build)) {}
+ModuleCache::ModuleCache(fs::path folder, UserBuild build)
+    : folder_(std::move(folder)), build_(std::move(build)) {}
 
 fs::path ModuleCache::record_path(const Source& source) const {
-  return folder_ / (source.path.stem().string() + "-" + content_hash(source.path.string() + build_.identity) + ".json");
+  return folder_ /
+         (source.path.stem().string() + "-" + content_hash(source.path.string() + build_.identity) + ".json");
 }
 
 fs::path ModuleCache::object_path(const Source& source, const std::string& key) const {
@@ -228,7 +244,9 @@ fs::path ModuleCache::library_of(const std::vector<Source>& sources) const {
   compile(stale);
   // A file that is being edited has no key yet: then the objects are taken as they came.
   std::string key = library_key(sources);
-  if (key.empty()) key = content_hash(build_.identity + std::to_string(stamp_of(folder_ / "lock").time_ns) + std::to_string(getpid()));
+  if (key.empty())
+    key = content_hash(build_.identity + std::to_string(stamp_of(folder_ / "lock").time_ns) +
+                       std::to_string(getpid()));
   fs::path library = library_path(sources, key);
   if (!fs::exists(library)) link(sources, library);
   remove_old(sources.size());
@@ -267,7 +285,8 @@ void ModuleCache::link(const std::vector<Source>& sources, const fs::path& libra
   command.insert(command.end(), build_.link_flags.begin(), build_.link_flags.end());
   const std::string shown = join(names);
   if (ChildProcess(command, words.path()).wait() != 0)
-    throw Error(ErrorCode::kInvalidArgument, at_place(sources.front().place, shown + " cannot be linked:\n" + words_in(words.path())));
+    throw Error(ErrorCode::kInvalidArgument,
+                at_place(sources.front().place, shown + " cannot be linked:\n" + words_in(words.path())));
   write_manifest(build_, aside.path(), shown, sources.front().place);
   rename_file(manifest.path(), manifest_path(library));
   rename_file(aside.path(), library);  // last: what is there has its manifest
@@ -278,14 +297,17 @@ void ModuleCache::remove_old(std::size_t objects) const {
   remove_all_but_newest(folder_, ".o", objects * kLibrariesKept);
 }
 
-void write_manifest(const UserBuild& build, const fs::path& library, const std::string& shown, const Params& place) {
+void write_manifest(const UserBuild& build, const fs::path& library, const std::string& shown,
+                    const Params& place) {
   const TemporaryFolder folder;
   const fs::path output = folder.path() / "words";
   const int status = ChildProcess({build.manifest_program.string(), library.string()}, output).wait();
   if (status == 0) return;
   std::string words = replaced(words_in(output), library.string(), shown);
   words = replaced(std::move(words), "ivory-manifest: ", "");
-  if (status > 128) words = shown + " cannot be loaded: its code was ended by signal " + std::to_string(status - 128) + "\n" + words;
+  if (status > 128)
+    words = shown + " cannot be loaded: its code was ended by signal " + std::to_string(status - 128) + "\n" +
+            words;
   throw Error(ErrorCode::kInvalidArgument, at_place(place, words));
 }
 

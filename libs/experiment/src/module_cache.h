@@ -33,8 +33,10 @@ class ModuleCache {
   // The key of an object that is up to date, or empty.
   [[nodiscard]] std::string find_object(const Source& source) const;
   void compile(const std::vector<const Source*>& sources) const;
-  [[nodiscard]] std::string library_key(const std::vector<Source>& sources) const;  // empty: something is to be compiled
-  [[nodiscard]] std::filesystem::path library_path(const std::vector<Source>& sources, const std::string& key) const;
+  [[nodiscard]] std::string library_key(
+      const std::vector<Source>& sources) const;  // empty: something is to be compiled
+  [[nodiscard]] std::filesystem::path library_path(const std::vector<Source>& sources,
+                                                   const std::string& key) const;
   void link(const std::vector<Source>& sources, const std::filesystem::path& library) const;
   void remove_old(std::size_t objects) const;
 
@@ -47,6 +49,7 @@ class ModuleCache {
 
 // Writes the manifest of a built library by a process of its own, so that this one does not load it.
 // `shown` is its name in messages. Errors: kInvalidArgument at `place`.
-void write_manifest(const UserBuild& build, const std::filesystem::path& library, const std::string& shown, const Params& place);
+void write_manifest(const UserBuild& build, const std::filesystem::path& library, const std::string& shown,
+                    const Params& place);
 
 }  // namespace ivory

@@ -26,13 +26,17 @@ std::vector<std::string> strings(const Params& list) {
 }
 
 // Paths in the file start from its folder, so that an installed tree may be moved.
-std::string from(const fs::path& folder, const Params& path) { return (folder / path.as_string()).lexically_normal().string(); }
+std::string from(const fs::path& folder, const Params& path) {
+  return (folder / path.as_string()).lexically_normal().string();
+}
 
 std::string identity_of(const UserBuild& build, const std::vector<std::string>& packages) {
   struct stat file{};
   if (stat(build.compiler.c_str(), &file) != 0)
-    throw Error(ErrorCode::kNotFound, "the compiler that Ivory was built with, " + build.compiler + ", is not there; it compiles the sources under `modules`");
-  return content_hash(build.compiler + "\n" + join(build.compile_flags, "\n") + "\n" + join(build.link_flags, "\n") + "\n" + join(packages) + "\n" +
+    throw Error(ErrorCode::kNotFound, "the compiler that Ivory was built with, " + build.compiler +
+                                          ", is not there; it compiles the sources under `modules`");
+  return content_hash(build.compiler + "\n" + join(build.compile_flags, "\n") + "\n" +
+                      join(build.link_flags, "\n") + "\n" + join(packages) + "\n" +
                       std::to_string(file.st_size) + " " + std::to_string(file.st_mtim.tv_sec));
 }
 
@@ -52,8 +56,10 @@ UserBuild read_user_build() {
     build.compile_flags.push_back(include.as_string());
   }
   build.link_flags = strings(settings.at("link_flags"));
-  build.link_flags.insert(build.link_flags.end(), {"-L" + folder.string(), "-Wl,-rpath," + folder.string(), "-Wl,--as-needed"});
-  for (const Params& library : settings.at("libraries").elements()) build.link_flags.push_back("-l" + library.as_string());
+  build.link_flags.insert(build.link_flags.end(),
+                          {"-L" + folder.string(), "-Wl,-rpath," + folder.string(), "-Wl,--as-needed"});
+  for (const Params& library : settings.at("libraries").elements())
+    build.link_flags.push_back("-l" + library.as_string());
   build.identity = identity_of(build, strings(settings.at("packages")));
   return build;
 }

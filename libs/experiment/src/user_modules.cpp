@@ -21,28 +21,35 @@ std::vector<std::string> files_beside(const fs::path& path, const fs::path& dire
   std::vector<std::string> names;
   std::error_code none;
   for (const auto& file : fs::directory_iterator(path.parent_path(), none))
-    if (file.path().extension() == path.extension()) names.push_back(file.path().lexically_proximate(directory).string());
+    if (file.path().extension() == path.extension())
+      names.push_back(file.path().lexically_proximate(directory).string());
   std::ranges::sort(names);
   return names;
 }
 
 Source to_source(const Params& entry, const fs::path& directory) {
   if (!entry.is_string() || entry.as_string().empty())
-    throw Error(ErrorCode::kInvalidArgument, at_place(entry, "`modules` lists sources (mine.cpp) and libraries (libmine.so), found " + entry.to_text()));
+    throw Error(ErrorCode::kInvalidArgument,
+                at_place(entry, "`modules` lists sources (mine.cpp) and libraries (libmine.so), found " +
+                                    entry.to_text()));
   const std::string& name = entry.as_string();
   fs::path path = (directory / name).lexically_normal();
   if (!fs::is_regular_file(path))
-    throw Error(ErrorCode::kNotFound, at_place(entry, "there is no file '" + name + "'" + did_you_mean(name, files_beside(path, directory))));
+    throw Error(ErrorCode::kNotFound, at_place(entry, "there is no file '" + name + "'" +
+                                                          did_you_mean(name, files_beside(path, directory))));
   return {std::move(path), name, entry};
 }
 
-bool is_source(const Source& file) { return std::ranges::find(kSourceExtensions, file.path.extension()) != kSourceExtensions.end(); }
+bool is_source(const Source& file) {
+  return std::ranges::find(kSourceExtensions, file.path.extension()) != kSourceExtensions.end();
+}
 
 // Writes the manifest of a built library if it has none, or one that is older.
 void see_to_manifest(const Source& library, const UserBuild& build) {
   std::error_code none;
   const auto made = fs::last_write_time(manifest_path(library.path), none);
-  if (none || made < fs::last_write_time(library.path)) write_manifest(build, library.path, library.shown, library.place);
+  if (none || made < fs::last_write_time(library.path))
+    write_manifest(build, library.path, library.shown, library.place);
 }
 
 void add_library(Registry& registry, const fs::path& library, const Params& place) {
@@ -58,11 +65,13 @@ void add_library(Registry& registry, const fs::path& library, const Params& plac
 
 void add_user_modules(Registry& registry, const Params& modules, const fs::path& directory) {
   std::vector<Source> sources, libraries;
-  if (!modules.is_list() && !modules.is_null()) return add_user_modules(registry, Params::list({modules}), directory);
+  if (!modules.is_list() && !modules.is_null())
+    return add_user_modules(registry, Params::list({modules}), directory);
   for (const Params& entry : modules.elements()) {
     Source file = to_source(entry, directory);
     if (!is_source(file) && file.path.extension() != ".so")
-      throw Error(ErrorCode::kInvalidArgument, at_place(entry, "'" + file.shown + "' is neither a source (.cpp) nor a library (.so)"));
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(entry, "'" + file.shown + "' is neither a source (.cpp) nor a library (.so)"));
     (is_source(file) ? sources : libraries).push_back(std::move(file));
   }
   if (sources.empty() && libraries.empty()) return;

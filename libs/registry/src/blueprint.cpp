@@ -113,7 +113,7 @@ Blueprint::Blueprint(const Registry& registry, Params section, std::string libra
   const Params& members = state_->section;
   for (const ParamsItem& item : members.items())
     if (!is_setting(item.key, settings)) state_->check_member(item);
-  state_->check_referenced();
+  state_->check_referenced(settings);
 }
 
 Blueprint::~Blueprint() = default;

@@ -133,7 +133,7 @@ void Blueprint::State::check_member(const ParamsItem& item) {
 }
 
 // A plain value that nothing refers to is a slip: a key that belongs inside a member, most likely.
-void Blueprint::State::check_referenced() const {
+void Blueprint::State::check_referenced(const std::vector<std::string>& settings) const {
   std::set<std::string> referenced;
   for (const Node& node : nodes) collect_references(node, referenced);
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -145,6 +145,7 @@ void Blueprint::State::check_referenced() const {
     }
     std::vector<std::string> known = registry.default_members(library);
     known.emplace_back("library");
+    known.insert(known.end(), settings.begin(), settings.end());
     const auto home = std::ranges::find_if(nodes, [&](const Node& node) {
       return node.info != nullptr && node.info->find_arg(names[i]) != nullptr;
     });

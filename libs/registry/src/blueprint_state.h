@@ -60,7 +60,7 @@ struct Blueprint::State {
 
   // Checking. `key` is the member's, argument's or mapping's key, or "layers.0" for an element of a list.
   void check_member(const ParamsItem& item);
-  void check_referenced() const;
+  void check_referenced(const std::vector<std::string>& settings) const;
   [[nodiscard]] Node check_value(const std::string& key, const Params& node, const ArgType& type) const;
   [[nodiscard]] Node check_container(const std::string& key, const Params& node, const ArgType& type) const;
   [[nodiscard]] Node check_data(const std::string& key, const Params& node, const ArgType& type) const;
