@@ -14,13 +14,11 @@ namespace {
 IVORY_INLINE double exp_of_negative(double x) {
   constexpr double kRound = 0x1.8p52, kLog2E = 0x1.71547652b82fep0;
   constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
-  x = x < -708.0 ? -708.0 : x;
+  x = x > -708.0 ? x : -708.0;
   const double shifted = x * kLog2E + kRound;
   const double n = shifted - kRound;
   const double r = (x - n * kLn2High) - n * kLn2Low;
-  double p = 1.0 / 479001600;
-  p = p * r + 1.0 / 39916800;
-  p = p * r + 1.0 / 3628800;
+  double p = 1.0 / 3628800;
   p = p * r + 1.0 / 362880;
   p = p * r + 1.0 / 40320;
   p = p * r + 1.0 / 5040;
@@ -36,38 +34,45 @@ IVORY_INLINE double exp_of_negative(double x) {
 }
 
 IVORY_INLINE void add_block_body(const MixtureBlock& block, MixtureSum& sum) {
-  alignas(64) double q[kKernelBlock];
-  for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] = block.base[k];
-  for (std::size_t d = 0; d < block.centre.size(); ++d) {
-    const double x = block.point[d];
-    const double* __restrict centre = block.centre[d];
-    const double* __restrict scale = block.scale[d];
-    for (std::size_t k = 0; k < kKernelBlock; ++k) {
-      const double z = (x - centre[k]) * scale[k];
-      q[k] -= z * z;
+  constexpr std::size_t kTile = 32;  // as many as stay in registers
+  constexpr double kNegligible =
+      50;  // exp(-50) of the greatest: below a double's last bit, even 100,000 times
+  const std::size_t dimensions = block.centre.size();
+  for (std::size_t begin = 0; begin < kKernelBlock; begin += kTile) {
+    alignas(64) double q[kTile];
+    alignas(64) double lanes[8];
+    for (std::size_t k = 0; k < kTile; ++k) q[k] = block.base[begin + k];
+    for (std::size_t d = 0; d < dimensions; ++d) {
+      const double x = block.point[d];
+      const double* __restrict centre = block.centre[d] + begin;
+      const double* __restrict scale = block.scale[d] + begin;
+      for (std::size_t k = 0; k < kTile; ++k) {
+        const double z = (x - centre[k]) * scale[k];
+        q[k] -= z * z;
+      }
     }
+    for (const double* __restrict term : block.terms) {
+      for (std::size_t k = 0; k < kTile; ++k) q[k] += term[begin + k];
+    }
+    for (std::size_t j = 0; j < 8; ++j) lanes[j] = q[j];
+    for (std::size_t k = 8; k < kTile; k += 8) {
+      for (std::size_t j = 0; j < 8; ++j) lanes[j] = lanes[j] > q[k + j] ? lanes[j] : q[k + j];
+    }
+    const double most = *std::max_element(lanes, lanes + 8);
+    if (most < sum.most - kNegligible) continue;
+    if (most > sum.most) {
+      const double shrink = std::exp(sum.most - most);
+      for (double& lane : sum.sums) lane *= shrink;
+      sum.most = most;
+    }
+    const double shift = sum.most;
+    for (std::size_t k = 0; k < kTile; ++k) q[k] = exp_of_negative(q[k] - shift) * block.weight[begin + k];
+    for (std::size_t j = 0; j < 8; ++j) lanes[j] = sum.sums[j];
+    for (std::size_t k = 0; k < kTile; k += 8) {
+      for (std::size_t j = 0; j < 8; ++j) lanes[j] += q[k + j];
+    }
+    for (std::size_t j = 0; j < 8; ++j) sum.sums[j] = lanes[j];
   }
-  for (const double* __restrict term : block.terms) {
-    for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] += term[k];
-  }
-  alignas(64) double lanes[8];
-  for (std::size_t j = 0; j < 8; ++j) lanes[j] = q[j];
-  for (std::size_t k = 8; k < kKernelBlock; k += 8) {
-    for (std::size_t j = 0; j < 8; ++j) lanes[j] = lanes[j] > q[k + j] ? lanes[j] : q[k + j];
-  }
-  const double most = *std::max_element(lanes, lanes + 8);
-  if (most > sum.most) {
-    const double shrink = std::exp(sum.most - most);
-    for (double& lane : sum.sums) lane *= shrink;
-    sum.most = most;
-  }
-  const double shift = sum.most;
-  for (std::size_t k = 0; k < kKernelBlock; ++k) q[k] = exp_of_negative(q[k] - shift) * block.weight[k];
-  for (std::size_t j = 0; j < 8; ++j) lanes[j] = sum.sums[j];
-  for (std::size_t k = 0; k < kKernelBlock; k += 8) {
-    for (std::size_t j = 0; j < 8; ++j) lanes[j] += q[k + j];
-  }
-  for (std::size_t j = 0; j < 8; ++j) sum.sums[j] = lanes[j];
 }
 
 void add_block_plain(const MixtureBlock& block, MixtureSum& sum) { add_block_body(block, sum); }
