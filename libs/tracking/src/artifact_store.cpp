@@ -87,7 +87,7 @@ class LocalArtifactStore final : public ArtifactStore {
     if (why) fail_io(source, "read the folder", why);
   }
 
-  std::vector<ArtifactInfo> list(std::string_view folder) const override {
+  [[nodiscard]] std::vector<ArtifactInfo> list(std::string_view folder) const override {
     const fs::path at = resolve(folder);
     std::vector<ArtifactInfo> found;
     if (!fs::is_directory(at)) return found;
@@ -100,7 +100,7 @@ class LocalArtifactStore final : public ArtifactStore {
     return found;
   }
 
-  std::string read(std::string_view path) const override {
+  [[nodiscard]] std::string read(std::string_view path) const override {
     const fs::path file = resolve_file(path);
     if (!fs::is_regular_file(file)) {
       throw Error(ErrorCode::kNotFound,
@@ -109,7 +109,9 @@ class LocalArtifactStore final : public ArtifactStore {
     return read_file(file);
   }
 
-  std::optional<fs::path> local_path(std::string_view path) const override { return resolve(path); }
+  [[nodiscard]] std::optional<fs::path> local_path(std::string_view path) const override {
+    return resolve(path);
+  }
 
   void remove(std::string_view path) override {
     std::error_code why;

@@ -196,6 +196,7 @@ std::vector<KeyValue> ordered_tags(const std::vector<KeyValue>& tags) {
   std::map<std::string, std::string> by_key;
   for (const KeyValue& tag : tags) by_key[tag.key] = tag.value;
   std::vector<KeyValue> ordered;
+  ordered.reserve(by_key.size());
   for (auto& [key, value] : by_key) ordered.push_back({key, value});
   return ordered;
 }

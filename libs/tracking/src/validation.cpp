@@ -73,7 +73,8 @@ bool has_key_characters_only(std::string_view key) {
   while (!key.empty()) {
     const auto decoded = decode(key);
     if (!decoded) return false;
-    if (!is_word_character(decoded->character) && kOthers.find(decoded->character) == kOthers.npos)
+    if (!is_word_character(decoded->character) &&
+        kOthers.find(decoded->character) == std::u32string_view::npos)
       return false;
     key.remove_prefix(decoded->length);
   }

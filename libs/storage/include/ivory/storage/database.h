@@ -73,7 +73,8 @@ class Database {
     } else {
       std::optional<Result> result;
       run([&](Connection& connection) { result.emplace(job(connection)); });
-      return std::move(result).value();
+      if (!result) throw Error(ErrorCode::kInternal, "a database job came to no result");
+      return *std::move(result);
     }
   }
 
