@@ -10,6 +10,8 @@ std::span<const SamplerEntry> sampler_table() {
                    [](std::uint64_t seed) { return make_tpe_sampler({.seed = seed}); }},
       SamplerEntry{"random", "evenly from each range",
                    [](std::uint64_t seed) { return make_random_sampler({.seed = seed}); }},
+      SamplerEntry{"halton", "a sequence that fills the box evenly",
+                   [](std::uint64_t seed) { return make_halton_sampler({.scramble = true, .seed = seed}); }},
   };
   return kTable;
 }

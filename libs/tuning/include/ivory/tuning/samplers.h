@@ -35,6 +35,40 @@ struct TpeOptions {
 // cost grows linearly with the history. Default for studies of any number of objectives.
 [[nodiscard]] std::unique_ptr<Sampler> make_tpe_sampler(const TpeOptions& options = {});
 
+struct GridOptions {
+  std::vector<std::pair<std::string, std::vector<Params>>> values = {};  // external values by name
+  std::uint64_t seed = 0;                                                // of the order
+};
+// Every combination of the values once, in a shuffled order, then the study stops. Trial k takes point k; the
+// point is kept in the system attributes `grid_id` and `search_space`, so that another run goes on where one
+// was ended. Errors: kInvalidArgument for a parameter without values here, a value outside the distribution
+// asked for, a grid of more than ten million points.
+[[nodiscard]] std::unique_ptr<Sampler> make_grid_sampler(const GridOptions& options);
+
+struct BruteForceOptions {
+  std::optional<std::uint64_t> seed = {};
+};
+// Every combination that the objective asks for once, conditional parameters too, in a random order; then the
+// study stops. Failed trials count. Errors: kInvalidArgument for a float without steps.
+[[nodiscard]] std::unique_ptr<Sampler> make_brute_force_sampler(const BruteForceOptions& options = {});
+
+struct HaltonOptions {
+  bool scramble = false;  // each digit by a permutation of its own (Owen, arXiv 1706.02808)
+  std::optional<std::uint64_t> seed = {};
+};
+// The Halton sequence (Halton 1960): points that fill the box of the parameters that all COMPLETE trials
+// have, more evenly than chance; point k for trial k, at any number of workers. Other parameters are sampled
+// at random.
+[[nodiscard]] std::unique_ptr<Sampler> make_halton_sampler(const HaltonOptions& options = {});
+// Point `index` of the sequence, in [0, 1)^dimensions.
+[[nodiscard]] std::vector<double> halton_point(std::uint64_t index, std::size_t dimensions,
+                                               bool scramble = false, std::uint64_t seed = 0);
+
+// Gives these parameters (external values by name) and leaves the others to `base`.
+// Errors: kInvalidArgument for a value outside the distribution asked for.
+[[nodiscard]] std::unique_ptr<Sampler> make_partial_fixed_sampler(const Params& fixed,
+                                                                  std::shared_ptr<const Sampler> base);
+
 // A sampler by name, with this seed and defaults for the rest; for help, configuration and tests. Not those
 // that cannot do without arguments (the grid).
 struct SamplerEntry {
