@@ -1,10 +1,11 @@
-// A rectangle's area: samples, a transform and a metric.
+// A rectangle's area: samples, a transform, a metric, and what to tune.
 #include <cmath>
 
 #include <ivory/base/rng.h>
 #include <ivory/data/data.h>
 #include <ivory/data/folds.h>
 #include <ivory/registry/module.h>
+#include <ivory/tuning/trial.h>
 
 namespace rectangle {
 
@@ -13,7 +14,8 @@ using ivory::Array;
 // Widths and heights between 1 and 5, and areas with a little noise. A fifth of them is kept for the test.
 class Data : public ivory::Data {
  public:
-  Data(int n_splits, int num_samples, std::uint64_t seed) : n_splits_(n_splits), num_samples_(num_samples), seed_(seed) {}
+  Data(int n_splits, int num_samples, std::uint64_t seed)
+      : n_splits_(n_splits), num_samples_(num_samples), seed_(seed) {}
 
  protected:
   void init() override {
@@ -49,6 +51,16 @@ double mean_relative_error(const Array& output, const Array& target) {
   return sum / static_cast<double>(area.size());
 }
 
+void suggest_lr(ivory::tuning::Trial& trial, double min, double max) {
+  trial.suggest_float("lr", min, max, {.log = true});
+}
+
+void suggest_hidden_sizes(ivory::tuning::Trial& trial, int max_num_layers, int min_size, int max_size) {
+  const auto num_layers = trial.suggest_int("num_layers", 2, max_num_layers);
+  for (int k = 0; k < num_layers; ++k)
+    trial.suggest_int("hidden_sizes:" + std::to_string(k), min_size, max_size);
+}
+
 }  // namespace rectangle
 
 IVORY_MODULE(rectangle, m) {
@@ -57,4 +69,7 @@ IVORY_MODULE(rectangle, m) {
       .init<int, int, std::uint64_t>(arg("n_splits") = 4, arg("num_samples") = 1000, arg("seed") = 0);
   m.function("rectangle.transform", &rectangle::transform);
   m.function("rectangle.mean_relative_error", &rectangle::mean_relative_error);
+  m.function("rectangle.suggest_lr", &rectangle::suggest_lr, arg("min") = 1e-5, arg("max") = 1e-3);
+  m.function("rectangle.suggest_hidden_sizes", &rectangle::suggest_hidden_sizes, arg("max_num_layers"),
+             arg("min_size") = 10, arg("max_size") = 30);
 }

@@ -7,10 +7,10 @@
 namespace ivory {
 namespace {
 
-using testing::message_of;
-using testing::Project;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::message_of;
+using testing::Project;
 
 TEST(Client, OwnsADirectoryAndATracker) {
   const Project project;
@@ -42,7 +42,8 @@ TEST(Client, NamesTheNearestExperiment) {
   const Project project;
   const Client client = create_client(project.path());
   EXPECT_THAT(client.experiment_names(), ElementsAre("line"));
-  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_experiment("lien")); }), HasSubstr("did you mean 'line'?"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_experiment("lien")); }),
+              HasSubstr("did you mean 'line'?"));
 }
 
 TEST(Client, RefusesADirectoryThatDoesNotExist) {
@@ -61,19 +62,22 @@ TEST(Experiment, TakesItsMembersFromARunSectionToo) {
   project.write("mixed.yml", "run:\n  model: {class: line.Model}\nmonitor:\n");
   const Client client = create_client(project.path(), false);
   EXPECT_THAT(client.create_run("section").dict().keys(), ElementsAre("model"));
-  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_experiment("mixed")); }), HasSubstr("mixed.yml:3"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_experiment("mixed")); }),
+              HasSubstr("mixed.yml:3"));
 }
 
 TEST(Experiment, SaysWhatIsWrongWithItsSettings) {
   const Project project("seed: many\n");
   const Client client = create_client(project.path(), false);
-  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line")); }), HasSubstr("line.yml:16: 'seed' takes int"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line")); }),
+              HasSubstr("line.yml:16: 'seed' takes int"));
 }
 
 TEST(Experiment, SaysThatALibraryIsNotInstalled) {
   const Project project("library: torhc\n");
   const Client client = create_client(project.path(), false);
-  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line")); }), HasSubstr("library 'torhc' is not installed"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line")); }),
+              HasSubstr("library 'torhc' is not installed"));
 }
 
 }  // namespace

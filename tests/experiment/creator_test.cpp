@@ -5,10 +5,10 @@
 namespace ivory {
 namespace {
 
-using testing::message_of;
-using testing::Project;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::message_of;
+using testing::Project;
 
 TEST(CreateParams, ReturnsTheWholeParametersAndWhatWasGiven) {
   const Project project;
@@ -17,7 +17,8 @@ TEST(CreateParams, ReturnsTheWholeParametersAndWhatWasGiven) {
   EXPECT_EQ(params.at("run").at("datasets").at("fold").as_int(), 3);
   EXPECT_EQ(params.at("run").at("trainer").at("lr").as_real(), 0.5);
   EXPECT_EQ(update, (Params{{"fold", 3}, {"trainer.lr", 0.5}}));
-  EXPECT_EQ(experiment.params().at("run").at("datasets").at("fold").as_int(), 0) << "the experiment's own are untouched";
+  EXPECT_EQ(experiment.params().at("run").at("datasets").at("fold").as_int(), 0)
+      << "the experiment's own are untouched";
 }
 
 TEST(CreateParams, OfARunStartFromItsOwn) {
@@ -29,19 +30,22 @@ TEST(CreateParams, OfARunStartFromItsOwn) {
 TEST(CreateParams, NamesTheNearestParameter) {
   const Project project;
   const Experiment experiment = create_client(project.path(), false).create_experiment("line");
-  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({{"epoch", 3}})); }), HasSubstr("did you mean 'epochs'?"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({{"epoch", 3}})); }),
+              HasSubstr("did you mean 'epochs'?"));
 }
 
 TEST(CreateParams, RefusesASectionThatDoesNotExist) {
   const Project project;
   const Experiment experiment = create_client(project.path(), false).create_experiment("line");
-  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({}, "task")); }), HasSubstr("no section 'task'"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({}, "task")); }),
+              HasSubstr("no section 'task'"));
 }
 
 TEST(CreateRun, MakesMembersInTheOrderOfTheFile) {
   const Project project;
   const ivory::Run run = create_client(project.path(), false).create_run("line");
-  EXPECT_THAT(run.dict().keys(), ElementsAre("datasets", "model", "results", "metrics", "monitor", "trainer"));
+  EXPECT_THAT(run.dict().keys(),
+              ElementsAre("datasets", "model", "results", "metrics", "monitor", "trainer"));
   EXPECT_EQ(run[5].pointer(), run["trainer"].pointer());
   EXPECT_EQ(run.get<Trainer>("trainer")->epochs(), 5);
   EXPECT_EQ(run.source_name(), (project.path() / "line.yml").string());
@@ -62,7 +66,8 @@ TEST(CreateInstance, MakesOneMemberAloneByDottedName) {
   const Experiment experiment = create_client(project.path(), false).create_experiment("line");
   EXPECT_EQ(experiment.create_instance("datasets.data").share<Data>()->input.rows(), 40);
   EXPECT_EQ(experiment.create_instance("trainer", {{"epochs", 7}}).share<Trainer>()->epochs(), 7);
-  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_instance("modle")); }), HasSubstr("did you mean 'model'?"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_instance("modle")); }),
+              HasSubstr("did you mean 'model'?"));
 }
 
 TEST(ResolveParams, FillsInClassesAndDefaultsAndReadsBack) {

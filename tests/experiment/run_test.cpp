@@ -9,11 +9,11 @@
 namespace ivory {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing::LineModel;
 using testing::message_of;
 using testing::Project;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // Records every hook of a run.
 struct Diary {
@@ -24,15 +24,21 @@ struct Diary {
   void on_epoch_begin(ivory::Run& /*run*/) { lines.emplace_back("epoch_begin"); }
   void on_train_begin(ivory::Run& /*run*/) { lines.emplace_back("train_begin"); }
   void on_train_batch_begin(ivory::Run& /*run*/) { lines.emplace_back("train_batch_begin"); }
-  void on_train_batch_end(ivory::Run& run) { lines.push_back("train_batch_end " + std::to_string(run.batch().index.rows())); }
+  void on_train_batch_end(ivory::Run& run) {
+    lines.push_back("train_batch_end " + std::to_string(run.batch().index.rows()));
+  }
   void on_train_end(ivory::Run& /*run*/) { lines.emplace_back("train_end"); }
   void on_val_begin(ivory::Run& /*run*/) { lines.emplace_back("val_begin"); }
-  void on_val_batch_end(ivory::Run& run) { lines.push_back("val_batch_end " + std::to_string(run.batch().index.rows())); }
+  void on_val_batch_end(ivory::Run& run) {
+    lines.push_back("val_batch_end " + std::to_string(run.batch().index.rows()));
+  }
   void on_val_end(ivory::Run& /*run*/) { lines.emplace_back("val_end"); }
   void on_epoch_end(ivory::Run& /*run*/) { lines.emplace_back("epoch_end"); }
   void on_fit_end(ivory::Run& /*run*/) { lines.emplace_back("fit_end"); }
   void on_test_begin(ivory::Run& run) { lines.push_back("test_begin " + run.mode()); }
-  void on_test_batch_end(ivory::Run& run) { lines.push_back("test_batch_end " + std::to_string(run.batch().index.rows())); }
+  void on_test_batch_end(ivory::Run& run) {
+    lines.push_back("test_batch_end " + std::to_string(run.batch().index.rows()));
+  }
   void on_test_end(ivory::Run& /*run*/) { lines.emplace_back("test_end"); }
 };
 
@@ -40,7 +46,9 @@ struct Bomb {
   void on_train_end(ivory::Run& /*run*/) { throw Error(ErrorCode::kInternal, "the learner broke"); }
 };
 
-Run line_run(const Project& project, const Params& args = {}) { return create_client(project.path(), false).create_run("line", args); }
+Run line_run(const Project& project, const Params& args = {}) {
+  return create_client(project.path(), false).create_run("line", args);
+}
 
 TEST(Run, CallsHooksInTheirOrder) {
   const Project project;
@@ -49,10 +57,10 @@ TEST(Run, CallsHooksInTheirOrder) {
   run.set("diary", Value::object(diary));
   run.start("both");
   EXPECT_THAT(diary->lines,
-              ElementsAre("init_begin train", "init_end", "fit_begin", "epoch_begin", "train_begin", "train_batch_begin",
-                          "train_batch_end 16", "train_batch_begin", "train_batch_end 8", "train_end", "val_begin",
-                          "val_batch_end 8", "val_end", "epoch_end", "fit_end", "init_begin test", "init_end", "test_begin test",
-                          "test_batch_end 8", "test_end"));
+              ElementsAre("init_begin train", "init_end", "fit_begin", "epoch_begin", "train_begin",
+                          "train_batch_begin", "train_batch_end 16", "train_batch_begin", "train_batch_end 8",
+                          "train_end", "val_begin", "val_batch_end 8", "val_end", "epoch_end", "fit_end",
+                          "init_begin test", "init_end", "test_begin test", "test_batch_end 8", "test_end"));
 }
 
 TEST(Run, CallsTheMembersOfOneHookInTheOrderOfTheFile) {
@@ -66,9 +74,10 @@ TEST(Run, IsMadeDirectlyFromParamsAndInstances) {
   const auto data = std::make_shared<testing::LineData>(false);
   data->on_created();
   const auto model = std::make_shared<LineModel>();
-  ivory::Run run(Params{{"run", {{"seed", 4}}}}, {{"datasets", Value::object(std::make_shared<Datasets>(data))},
-                                           {"model", Value::object(model)},
-                                           {"trainer", Value::object(std::make_shared<testing::LineTrainer>(model, 0.1, 60, 8))}});
+  ivory::Run run(Params{{"run", {{"seed", 4}}}},
+                 {{"datasets", Value::object(std::make_shared<Datasets>(data))},
+                  {"model", Value::object(model)},
+                  {"trainer", Value::object(std::make_shared<testing::LineTrainer>(model, 0.1, 60, 8))}});
   EXPECT_EQ(run.seed(), 4U);
   EXPECT_EQ(run.mode(), "");
   run.start();
@@ -164,7 +173,8 @@ TEST(Run, RefusesTheStateOfAMemberItDoesNotHave) {
   ivory::Run run = line_run(project);
   EXPECT_THAT(message_of([&] { run.load_state_dict({{"modle", 1}}); }), HasSubstr("did you mean 'model'?"));
   EXPECT_THAT(message_of([&] { run.load_state_dict({{"datasets", 1}}); }), HasSubstr("no state"));
-  EXPECT_THAT(message_of([&] { static_cast<void>(run.load(project.path() / "nowhere")); }), HasSubstr("nowhere"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(run.load(project.path() / "nowhere")); }),
+              HasSubstr("nowhere"));
 }
 
 TEST(Run, CanBeMovedBetweenStarts) {

@@ -39,8 +39,8 @@ IVORY_MODULE(line, m) {
   m.type<LineData>("line.Data").init<bool>(arg("with_test") = false);
   m.type<LineModel>("line.Model").init<>();
   m.type<LineTrainer>("line.Trainer")
-      .init<std::shared_ptr<LineModel>, double, int, std::int64_t>(arg("model"), arg("lr") = 0.1, arg("epochs") = 1,
-                                                                   arg("batch_size") = 8);
+      .init<std::shared_ptr<LineModel>, double, int, std::int64_t>(arg("model"), arg("lr") = 0.1,
+                                                                   arg("epochs") = 1, arg("batch_size") = 8);
 }
 
 }  // namespace ivory::testing

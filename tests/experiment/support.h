@@ -54,7 +54,9 @@ class LineModel {
 class LineTrainer : public Trainer {
  public:
   LineTrainer(std::shared_ptr<LineModel> model, double lr, int epochs, std::int64_t batch_size)
-      : Trainer({.epochs = epochs, .loader = {.batch_size = batch_size, .shuffle = true}}), model_(std::move(model)), lr_(lr) {}
+      : Trainer({.epochs = epochs, .loader = {.batch_size = batch_size, .shuffle = true}}),
+        model_(std::move(model)),
+        lr_(lr) {}
   [[nodiscard]] std::optional<double> learning_rate(const Run& /*run*/) const override { return lr_; }
   [[nodiscard]] Params state_dict() const { return loop_state(); }
   void load_state_dict(const Params& state) { load_loop_state(state); }
@@ -62,7 +64,8 @@ class LineTrainer : public Trainer {
  protected:
   void train_batch(Run& run, const Batch& batch, BatchResult& result) override {
     evaluate_batch(run, batch, result);
-    const auto x = batch.input.view<double>(), y = batch.target.view<double>(), out = result.output.view<double>();
+    const auto x = batch.input.view<double>(), y = batch.target.view<double>(),
+               out = result.output.view<double>();
     double slope = 0, offset = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       slope += 2 * (out[i] - y[i]) * x[i];

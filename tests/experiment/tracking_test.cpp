@@ -9,12 +9,14 @@
 namespace ivory {
 namespace {
 
-using testing::message_of;
-using testing::Project;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::message_of;
+using testing::Project;
 
-tracking::RunRecord record_of(const Client& client, const std::string& id) { return client.tracker()->store().get_run(id); }
+tracking::RunRecord record_of(const Client& client, const std::string& id) {
+  return client.tracker()->store().get_run(id);
+}
 
 TEST(TrackedRun, HasAnIdANumberAndItsParameters) {
   const Project project;
@@ -56,10 +58,12 @@ TEST(TrackedRun, LogsMetricsOfEachEpochAndItsStates) {
   const tracking::RunRecord record = record_of(client, run.id());
   EXPECT_EQ(record.status, tracking::RunStatus::kFinished);
   EXPECT_TRUE(record.end_time.has_value());
-  for (const char* key : {"loss", "val_loss", "lr", "mae", "val_mae", "best_score", "best_epoch", "test_loss", "test_mae"})
+  for (const char* key :
+       {"loss", "val_loss", "lr", "mae", "val_mae", "best_score", "best_epoch", "test_loss", "test_mae"})
     EXPECT_NE(record.find_metric(key), nullptr) << key;
   const auto folder = run.find<Tracking>()->artifact_folder();
-  for (const char* state : {"current", "best", "test"}) EXPECT_TRUE(exists(folder / state / "model.json")) << state;
+  for (const char* state : {"current", "best", "test"})
+    EXPECT_TRUE(exists(folder / state / "model.json")) << state;
 }
 
 TEST(TrackedRun, EndsFailedWithTheMessageWhenAMemberThrows) {
@@ -108,7 +112,8 @@ TEST(TrackedRun, IsMadeFromAnyRunBySettingATracker) {
 TEST(CreateRun, WritesNothingWhenAMemberIsWrong) {
   const Project project;
   const Client client = create_client(project.path());
-  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line", {{"fold", 9}})); }), HasSubstr("fold"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(client.create_run("line", {{"fold", 9}})); }),
+              HasSubstr("fold"));
   EXPECT_FALSE(project.has("mlflow.db"));
   EXPECT_FALSE(project.has("mlruns"));
 }

@@ -239,9 +239,10 @@ TEST(BlueprintRefuses, AnUnknownClass) {
       "zoo.yml:1: unknown class or function 'farm.Cow'; no module declares names that begin with 'farm.'",
       refusal("model: {class: farm.Cow}"));
   EXPECT_EQ(
-      "zoo.yml:1: unknown class or function 'torch.optim.SGD'; the module 'torch', which declares it, is not "
+      "zoo.yml:1: unknown class or function 'lightgbm.Booster'; the module 'xgboost', which declares it, is "
+      "not "
       "installed",
-      refusal("model: {class: torch.optim.SGD}"));
+      refusal("model: {class: lightgbm.Booster}"));
 }
 
 TEST(BlueprintRefuses, AMemberThatNamesNothing) {

@@ -92,9 +92,10 @@ TEST(Registry, NamesTheNearestOrTheMissingModule) {
   EXPECT_EQ("unknown class or function 'zoo.Elephant'; `ivory types` lists what there is",
             message("zoo.Elephant"));
   EXPECT_EQ(
-      "unknown class or function 'ivory.torch.trainer.Trainer'; the module 'torch', which declares it, is "
+      "unknown class or function 'ivory.sklearn.estimator.Estimator'; the module 'opencv', which declares "
+      "it, is "
       "not installed",
-      message("ivory.torch.trainer.Trainer"));
+      message("ivory.sklearn.estimator.Estimator"));
   EXPECT_EQ(
       "unknown class or function 'ivory.core.tuner.Tuner'; the module 'tuning', which declares it, is not "
       "installed",

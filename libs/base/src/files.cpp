@@ -98,9 +98,9 @@ void make_folders(const fs::path& folder, Durability durability) {
 // A name beside `target` that no other call of any process is using, nor one that was killed on the way. The
 // process ID tells a forked child from its parent, the random part one machine or container from another.
 fs::path aside_name(const fs::path& target) {
-  static const unsigned origin = std::random_device()();
+  static const unsigned kOrigin = std::random_device()();
   static std::atomic<unsigned> count{0};
-  return folder_of(target) / (".ivory-" + std::to_string(origin) + "-" + std::to_string(getpid()) + "-" +
+  return folder_of(target) / (".ivory-" + std::to_string(kOrigin) + "-" + std::to_string(getpid()) + "-" +
                               std::to_string(count++) + ".tmp");
 }
 
@@ -240,10 +240,18 @@ void FolderWriter::commit() {
   if (error) fail("remove what it replaced,", old, error.value());
 }
 
-FileLock::FileLock(const fs::path& path) : descriptor_(-1) {
+namespace {
+
+int open_lock(const fs::path& path) {
   make_folders(folder_of(path), Durability::kProcess);
-  descriptor_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail("open", path, errno);
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail("open", path, errno);
+  return descriptor;
+}
+
+}  // namespace
+
+FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
   if (retry([&] { return flock(descriptor_, LOCK_EX); }) == 0) return;
   const int error = errno;
   ::close(descriptor_);

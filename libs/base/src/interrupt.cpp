@@ -10,7 +10,7 @@ namespace ivory {
 namespace {
 
 // A signal handler reaches nothing but statics.
-std::atomic<bool> asked{false};
+std::atomic<bool> asked{false};  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 static_assert(std::atomic<bool>::is_always_lock_free, "or a signal handler may not touch it");
 
 constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};

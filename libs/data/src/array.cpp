@@ -228,6 +228,7 @@ Array Array::borrow(Dtype dtype, Shape shape, std::shared_ptr<const void> owner,
   array.shape_ = std::move(shape);
   // capacity_ 0 keeps the memory from being written.
   const auto keeper = std::const_pointer_cast<void>(std::move(owner));
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
   array.data_ = std::shared_ptr<std::byte>(keeper, static_cast<std::byte*>(const_cast<void*>(data)));
   return array;
 }

@@ -35,20 +35,20 @@ void check_folds(std::span<const std::int64_t> folds) {
        "; folds count from 0, and -1 marks a test sample");
 }
 
+template <class T>
+void check_known(std::span<const T> values, std::span<const std::int64_t> folds) {
+  const std::size_t width = values.size() / folds.size();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!std::isnan(values[i]) || folds[i / width] == -1) continue;
+    fail("row " + std::to_string(i / width) + " has no target (NaN), but fold " +
+         std::to_string(folds[i / width]) + "; only test samples (fold -1) may lack one");
+  }
+}
+
 void check_targets(const Array& target, std::span<const std::int64_t> folds) {
-  if (!is_floating(target.dtype()) || folds.empty()) return;
-  const std::size_t width = static_cast<std::size_t>(target.size()) / folds.size();
-  detail::visit_dtype(target.dtype(), [&]<class T>() {
-    if constexpr (std::is_floating_point_v<T>) {
-      const auto values = target.view<T>();
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (std::isnan(values[i]) && folds[i / width] != -1) {
-          fail("row " + std::to_string(i / width) + " has no target (NaN), but fold " +
-               std::to_string(folds[i / width]) + "; only test samples (fold -1) may lack one");
-        }
-      }
-    }
-  });
+  if (folds.empty()) return;
+  if (target.dtype() == Dtype::kFloat32) check_known(target.view<float>(), folds);
+  if (target.dtype() == Dtype::kFloat64) check_known(target.view<double>(), folds);
 }
 
 // A sample in two folds is trained on by the run that validates it.

@@ -6,7 +6,7 @@ namespace ivory::detail {
 
 // Calls f.template operator()<T>() with the type of `dtype`.
 template <class F>
-decltype(auto) visit_dtype(Dtype dtype, F&& f) {
+decltype(auto) visit_dtype(Dtype dtype, const F& f) {
   switch (dtype) {
     case Dtype::kFloat32:
       return f.template operator()<float>();

@@ -35,8 +35,10 @@ Params read_parameters(const fs::path& path) { return parse_yaml(read_file(path)
 
 }  // namespace
 
-Client::Client(const fs::path& directory, bool tracker) : directory_(fs::absolute(directory).lexically_normal()) {
-  if (!fs::is_directory(directory_)) throw Error(ErrorCode::kNotFound, "there is no directory " + directory.string());
+Client::Client(const fs::path& directory, bool tracker)
+    : directory_(fs::absolute(directory).lexically_normal()) {
+  if (!fs::is_directory(directory_))
+    throw Error(ErrorCode::kNotFound, "there is no directory " + directory.string());
   name_ = "client";
   const fs::path file = find_file(directory_, "client");
   source_name_ = file.empty() ? (directory_ / "client.yml").string() : file.string();
@@ -44,7 +46,9 @@ Client::Client(const fs::path& directory, bool tracker) : directory_(fs::absolut
     params_ = read_parameters(file);
     if (params_.is_null()) params_ = Params::map();
     if (!params_.is_map())
-      throw Error(ErrorCode::kInvalidArgument, at_place(params_, "expected a mapping, found " + std::string(Params::kind_name(params_.kind()))));
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          at_place(params_, "expected a mapping, found " + std::string(Params::kind_name(params_.kind()))));
   }
   registry_ = std::make_shared<Registry>();
   if (const Params* modules = params_.find("modules")) add_user_modules(*registry_, *modules, directory_);
@@ -53,7 +57,8 @@ Client::Client(const fs::path& directory, bool tracker) : directory_(fs::absolut
   const Blueprint blueprint(*registry_, section, "", {"modules"}, directory_);
   for (const std::string& name : blueprint.names()) {
     if (name == "tracker" && !tracker) continue;
-    members_.set(name, blueprint.make(name, [this](std::string_view earlier) { return members_.at(earlier); }));
+    members_.set(name,
+                 blueprint.make(name, [this](std::string_view earlier) { return members_.at(earlier); }));
   }
   if (!tracker) return;
   tracker_ = get<Tracker>("tracker");
@@ -64,7 +69,9 @@ Experiment Client::create_experiment(std::string_view name) const {
   const fs::path file = find_file(directory_, name);
   if (file.empty()) {
     const std::vector<std::string> names = experiment_names();
-    throw Error(ErrorCode::kNotFound, "there is no experiment '" + std::string(name) + "' (no " + shown(directory_ / (std::string(name) + ".yml")) + ")" + did_you_mean(name, names));
+    throw Error(ErrorCode::kNotFound, "there is no experiment '" + std::string(name) + "' (no " +
+                                          shown(directory_ / (std::string(name) + ".yml")) + ")" +
+                                          did_you_mean(name, names));
   }
   auto workshop = std::make_shared<Workshop>();
   workshop->registry = registry_;
@@ -75,9 +82,12 @@ Experiment Client::create_experiment(std::string_view name) const {
   return {std::move(workshop), read_parameters(file)};
 }
 
-Run Client::create_run(std::string_view name, const Params& args) const { return create_experiment(name).create_run(args); }
+Run Client::create_run(std::string_view name, const Params& args) const {
+  return create_experiment(name).create_run(args);
+}
 
-Value Client::create_instance(std::string_view name, std::string_view instance_name, const Params& args) const {
+Value Client::create_instance(std::string_view name, std::string_view instance_name,
+                              const Params& args) const {
   return create_experiment(name).create_instance(instance_name, args);
 }
 
@@ -86,7 +96,8 @@ std::vector<std::string> Client::experiment_names() const {
   for (const auto& file : fs::directory_iterator(directory_)) {
     const std::string extension = file.path().extension().string();
     const std::string name = file.path().stem().string();
-    if (name != "client" && std::ranges::find(kExtensions, extension) != kExtensions.end()) names.push_back(name);
+    if (name != "client" && std::ranges::find(kExtensions, extension) != kExtensions.end())
+      names.push_back(name);
   }
   std::ranges::sort(names);
   return names;

@@ -22,10 +22,12 @@ void check_settings(const Registry& registry, const Params& section) {
   const TypeInfo& run = registry.get("ivory.Run");
   for (const auto& [key, value] : section.items()) {
     if (key == "class" && registry.get(value.as_string(), value).name != run.name)
-      throw Error(ErrorCode::kInvalidArgument, at_place(value, "expected the class ivory.Run, found " + value.as_string()));
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(value, "expected the class ivory.Run, found " + value.as_string()));
     const ArgInfo* arg = run.find_arg(key);
     if (arg == nullptr || accepts(arg->type, value)) continue;
-    throw Error(ErrorCode::kInvalidArgument, at_place(value, "'" + key + "' takes " + arg->type.to_text() + ", found " + value.to_text()));
+    throw Error(ErrorCode::kInvalidArgument,
+                at_place(value, "'" + key + "' takes " + arg->type.to_text() + ", found " + value.to_text()));
   }
 }
 
@@ -75,14 +77,16 @@ struct Creator::Plan {
 
 const Workshop& Creator::workshop() const {
   if (workshop_ == nullptr)
-    throw Error(ErrorCode::kUnsupported, "this run was made directly from instances; it has no parameter file to make others from");
+    throw Error(ErrorCode::kUnsupported,
+                "this run was made directly from instances; it has no parameter file to make others from");
   return *workshop_;
 }
 
 std::pair<Params, Params> Creator::create_params(const Params& args, std::string_view name) const {
   const Params* section = params_.find(name);
   if (section == nullptr)
-    throw Error(ErrorCode::kInvalidArgument, "there is no section '" + std::string(name) + "' in the parameters" + did_you_mean(name, params_.keys()));
+    throw Error(ErrorCode::kInvalidArgument, "there is no section '" + std::string(name) +
+                                                 "' in the parameters" + did_you_mean(name, params_.keys()));
   Overridden overridden = apply_overrides(*workshop().registry, library_of_section(*section), *section, args);
   Params params = params_;
   params.set(name, std::move(overridden.params));
@@ -94,7 +98,8 @@ Creator::Plan Creator::plan(const Params& args, std::string_view name) const {
   const Registry& registry = *workshop().registry;
   const Params& section = params.at(name);
   check_settings(registry, section);
-  Blueprint blueprint(registry, section, library_of_section(section), setting_names(registry), workshop().directory);
+  Blueprint blueprint(registry, section, library_of_section(section), setting_names(registry),
+                      workshop().directory);
   ProcessSettings process;
   process.seed = derive_seed({.seed = static_cast<std::uint64_t>(setting(section, "seed", 0)),
                               .repeat = static_cast<std::uint64_t>(setting(section, "repeat", 0)),
@@ -116,7 +121,8 @@ Run Creator::create_run(const Params& args, std::string_view name) const {
   return run;
 }
 
-Value Creator::create_instance(std::string_view instance_name, const Params& args, std::string_view name) const {
+Value Creator::create_instance(std::string_view instance_name, const Params& args,
+                               std::string_view name) const {
   const Plan made = plan(args, name);
   workshop().registry->prepare_process(made.blueprint.modules(), made.process);
   return LazyMembers(made.blueprint).make_part(instance_name);
@@ -143,7 +149,8 @@ void Creator::check_hook(Run& run, const Params& section, Hook hook) {
       callback.call(callback.object, run);
     } catch (const Error& error) {
       const Params* place = section.find(callback.member);
-      if (const Params* argument = place == nullptr ? nullptr : place->find(error.argument())) place = argument;
+      if (const Params* argument = place == nullptr ? nullptr : place->find(error.argument()))
+        place = argument;
       throw Error(error.code(), place == nullptr ? error.what() : at_place(*place, error.what()));
     }
   }

@@ -25,12 +25,14 @@ const Value* Members::find(std::string_view name) const noexcept {
 
 const Value& Members::at(std::string_view name) const {
   if (const Value* value = find(name)) return *value;
-  throw Error(ErrorCode::kNotFound, "there is no member '" + std::string(name) + "'" + did_you_mean(name, keys()));
+  throw Error(ErrorCode::kNotFound,
+              "there is no member '" + std::string(name) + "'" + did_you_mean(name, keys()));
 }
 
 const Value& Members::at(std::size_t index) const {
   if (index < items_.size()) return items_[index].second;
-  throw Error(ErrorCode::kNotFound, "there is no member " + std::to_string(index) + "; there are " + std::to_string(items_.size()));
+  throw Error(ErrorCode::kNotFound,
+              "there is no member " + std::to_string(index) + "; there are " + std::to_string(items_.size()));
 }
 
 void Members::set(std::string_view name, Value value) {

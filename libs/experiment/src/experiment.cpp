@@ -25,7 +25,8 @@ Params run_section(const Params& file) {
   for (const auto& [key, value] : file.items()) {
     if (is_section(key) || key == "library") continue;
     if (own != nullptr)
-      throw Error(ErrorCode::kInvalidArgument, at_place(value, "'" + key + "' stands beside the section `run`; members belong inside it"));
+      throw Error(ErrorCode::kInvalidArgument,
+                  at_place(value, "'" + key + "' stands beside the section `run`; members belong inside it"));
     section.set(key, value);
   }
   if (own != nullptr)
@@ -40,7 +41,9 @@ Experiment::Experiment(std::shared_ptr<const Workshop> workshop, const Params& p
   name_ = workshop_->experiment;
   source_name_ = workshop_->source_name;
   if (!params.is_map())
-    throw Error(ErrorCode::kInvalidArgument, at_place(params, "expected a mapping of members, found " + std::string(Params::kind_name(params.kind()))));
+    throw Error(ErrorCode::kInvalidArgument,
+                at_place(params, "expected a mapping of members, found " +
+                                     std::string(Params::kind_name(params.kind()))));
   Params experiment{{"name", name_}};
   if (const Params* own = params.find("experiment"))
     for (const auto& [key, value] : own->items())

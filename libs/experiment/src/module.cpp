@@ -9,9 +9,12 @@
 namespace ivory {
 namespace {
 
-Durability parse_durability(const std::string& name) { return name == "full" ? Durability::kFull : Durability::kProcess; }
+Durability parse_durability(const std::string& name) {
+  return name == "full" ? Durability::kFull : Durability::kProcess;
+}
 
-std::shared_ptr<Run> make_run(const std::optional<std::string>& library, std::int64_t seed, std::int64_t repeat, int threads) {
+std::shared_ptr<Run> make_run(const std::optional<std::string>& library, std::int64_t seed,
+                              std::int64_t repeat, int threads) {
   Params section{{"seed", seed}, {"repeat", repeat}, {"threads", threads}};
   if (library) section.set("library", *library);
   Params params = Params::map();
@@ -22,16 +25,22 @@ std::shared_ptr<Run> make_run(const std::optional<std::string>& library, std::in
 }  // namespace
 
 IVORY_MODULE(experiment, m) {
-  m.type<Run>("ivory.Run", "One training and/or test. Its arguments are keys of the parameter file beside the members.")
+  m.type<Run>("ivory.Run",
+              "One training and/or test. Its arguments are keys of the parameter file beside the members.")
       .factory(&make_run, arg("library", "module whose default classes are used: torch") = nullptr,
                arg("seed", "of every random number of the run") = 0,
                arg("repeat", "number of the repetition: changes what training draws, not the folds") = 0,
                arg("threads", "threads a learner computes with; changes the last digits of its sums") = 1);
   for (const char* alias : {"ivory.core.run.Run", "ivory.torch.run.Run"}) m.alias(alias, "ivory.Run");
   m.type<Tracker>("ivory.Tracker", "The tracking store of a client.")
-      .factory([](const std::string& uri, const std::string& durability) { return std::make_shared<Tracker>(uri, parse_durability(durability)); },
-               arg("tracking_uri", "sqlite:///relative.db or sqlite:////absolute.db") = std::string(tracking::kDefaultTrackingUri),
-               (arg("durability", "full: what was logged survives a power cut too") = "process").choices({"process", "full"}));
+      .factory(
+          [](const std::string& uri, const std::string& durability) {
+            return std::make_shared<Tracker>(uri, parse_durability(durability));
+          },
+          arg("tracking_uri", "sqlite:///relative.db or sqlite:////absolute.db") =
+              std::string(tracking::kDefaultTrackingUri),
+          (arg("durability", "full: what was logged survives a power cut too") = "process")
+              .choices({"process", "full"}));
   m.alias("ivory.core.tracker.Tracker", "ivory.Tracker");
   m.default_class({.member = "tracker", .class_name = "ivory.Tracker", .library = "", .def = false});
   declare_callbacks(m);

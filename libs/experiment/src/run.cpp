@@ -21,7 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string state_file(const std::string& member, const ObjectOps& ops) { return member + "." + ops.state_extension; }
+std::string state_file(const std::string& member, const ObjectOps& ops) {
+  return member + "." + ops.state_extension;
+}
 
 Params state_of(const Value& member) {
   const ObjectOps& ops = *member.ops();
@@ -103,18 +105,21 @@ void Run::create_callbacks() {
   for (const auto& [name, member] : members_) {
     if (!member.is_object()) continue;
     for (std::size_t hook = 0; hook < kHookCount; ++hook)
-      if (auto* const call = member.ops()->hooks[hook]) callbacks_[hook].push_back({call, member.pointer(), name});
+      if (auto* const call = member.ops()->hooks[hook])
+        callbacks_[hook].push_back({call, member.pointer(), name});
   }
 }
 
 std::vector<std::string> Run::callbacks(Hook hook) const {
   std::vector<std::string> names;
-  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)]) names.push_back(callback.member);
+  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)])
+    names.push_back(callback.member);
   return names;
 }
 
 void Run::call(Hook hook) {
-  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)]) callback.call(callback.object, *this);
+  for (const Callback& callback : callbacks_[static_cast<std::size_t>(hook)])
+    callback.call(callback.object, *this);
   if (hook != Hook::kEpochEnd || best_keeper_ == nullptr) return;
   const auto monitor = find<Monitor>();
   if (monitor != nullptr && monitor->is_best()) save(best_keeper_->folder());
@@ -123,7 +128,8 @@ void Run::call(Hook hook) {
 void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name) {
   const Params* experiment = params_.find("experiment");
   const Params* experiment_name = experiment == nullptr ? nullptr : experiment->find("name");
-  auto tracking = std::make_shared<Tracking>(tracker, experiment_name == nullptr ? "Default" : experiment_name->as_string(), name, update_);
+  auto tracking = std::make_shared<Tracking>(
+      tracker, experiment_name == nullptr ? "Default" : experiment_name->as_string(), name, update_);
   tracker_ = std::move(tracker);
   id_ = tracking->run_id();
   name_ = tracking->run_name();
@@ -153,7 +159,8 @@ bool Run::has_test() const {
 void Run::start(std::string_view mode) {
   if (mode != "train" && mode != "test" && mode != "both") {
     static const std::vector<std::string> kModes{"train", "test", "both"};
-    throw Error(ErrorCode::kInvalidArgument, "a run starts in mode train, test or both, not '" + std::string(mode) + "'" + did_you_mean(mode, kModes, 0));
+    throw Error(ErrorCode::kInvalidArgument, "a run starts in mode train, test or both, not '" +
+                                                 std::string(mode) + "'" + did_you_mean(mode, kModes, 0));
   }
   try {
     if (mode == "both") {
@@ -222,7 +229,8 @@ Params Run::state_dict() const {
 void Run::load_state_dict(const Params& state) {
   for (const auto& [name, value] : state.items()) {
     const Value& member = members_.at(name);
-    if (!has_state(member)) throw Error(ErrorCode::kInvalidArgument, "the member '" + name + "' has no state");
+    if (!has_state(member))
+      throw Error(ErrorCode::kInvalidArgument, "the member '" + name + "' has no state");
     give_state(name, member, value);
   }
 }
@@ -233,21 +241,23 @@ void Run::save(const fs::path& directory) const {
   for (const auto& [name, member] : members_) {
     if (!has_state(member)) continue;
     const Params state = state_of(member);
-    write_file(folder.path() / state_file(name, *member.ops()), member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string(),
-               durability);
+    write_file(folder.path() / state_file(name, *member.ops()),
+               member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string(), durability);
   }
   folder.commit();
 }
 
 Params Run::load(const fs::path& directory) const {
-  if (!fs::is_directory(directory)) throw Error(ErrorCode::kNotFound, directory.string() + " is no folder of saved members");
+  if (!fs::is_directory(directory))
+    throw Error(ErrorCode::kNotFound, directory.string() + " is no folder of saved members");
   Params state = Params::map();
   for (const auto& [name, member] : members_) {
     if (!has_state(member)) continue;
     const fs::path file = directory / state_file(name, *member.ops());
     if (!fs::exists(file)) continue;
     std::string bytes = read_file(file);
-    state.set(name, member.ops()->state_dict != nullptr ? Params::from_json(bytes) : Params(std::move(bytes)));
+    state.set(name,
+              member.ops()->state_dict != nullptr ? Params::from_json(bytes) : Params(std::move(bytes)));
   }
   return state;
 }

@@ -18,12 +18,14 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string user_name() {
-  for (const char* variable : {"LOGNAME", "USER", "LNAME", "USERNAME"})  // the order of Python's getpass.getuser
+  for (const char* variable :
+       {"LOGNAME", "USER", "LNAME", "USERNAME"})  // the order of Python's getpass.getuser
     if (const char* name = std::getenv(variable); name != nullptr && *name != '\0') return name;
   std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
-  if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return entry.pw_name;
+  if (getpwuid_r(getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return entry.pw_name;
   return "unknown";
 }
 
@@ -78,11 +80,13 @@ std::optional<std::string> git_commit(const fs::path& directory) {
 }  // namespace
 
 std::vector<tracking::KeyValue> run_context_tags(const fs::path& directory) {
-  std::vector<tracking::KeyValue> tags{{std::string(tracking::kUserTag), user_name()},
-                                       {std::string(tracking::kSourceNameTag), program_name()},
-                                       {std::string(tracking::kSourceTypeTag), "LOCAL"},
-                                       {std::string(tracking::kProcessTag), tracking::this_process().to_text()}};
-  if (auto commit = git_commit(directory)) tags.push_back({std::string(tracking::kSourceGitCommitTag), *std::move(commit)});
+  std::vector<tracking::KeyValue> tags{
+      {std::string(tracking::kUserTag), user_name()},
+      {std::string(tracking::kSourceNameTag), program_name()},
+      {std::string(tracking::kSourceTypeTag), "LOCAL"},
+      {std::string(tracking::kProcessTag), tracking::this_process().to_text()}};
+  if (auto commit = git_commit(directory))
+    tags.push_back({std::string(tracking::kSourceGitCommitTag), *std::move(commit)});
   return tags;
 }
 

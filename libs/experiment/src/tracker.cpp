@@ -4,9 +4,12 @@
 
 namespace ivory {
 
-Tracker::Tracker(std::string tracking_uri, Durability durability) : uri_(std::move(tracking_uri)), durability_(durability) {}
+Tracker::Tracker(std::string tracking_uri, Durability durability)
+    : uri_(std::move(tracking_uri)), durability_(durability) {}
 
-tracking::StoreOptions Tracker::options() const { return {.durability = durability_, .working_directory = directory_}; }
+tracking::StoreOptions Tracker::options() const {
+  return {.durability = durability_, .working_directory = directory_};
+}
 
 tracking::TrackingStore& Tracker::store() {
   const std::scoped_lock lock(mutex_);

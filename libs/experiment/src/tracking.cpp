@@ -39,7 +39,8 @@ void link_folder(const fs::path& source, const fs::path& target, Durability dura
 
 }  // namespace
 
-Tracking::Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name, const Params& update)
+Tracking::Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name,
+                   const Params& update)
     : tracker_(std::move(tracker)) {
   tracking::TrackingStore& store = tracker_->store();
   tracking::CreateRun create;
@@ -57,7 +58,9 @@ fs::path Tracking::artifact_folder() const { return state_folder({}); }
 
 fs::path Tracking::state_folder(std::string_view state) const {
   const auto path = artifacts_->local_path(state);
-  if (!path) throw Error(ErrorCode::kUnsupported, "states are kept in local artifact folders, not in " + run_.artifact_uri);
+  if (!path)
+    throw Error(ErrorCode::kUnsupported,
+                "states are kept in local artifact folders, not in " + run_.artifact_uri);
   return *path;
 }
 
@@ -67,7 +70,8 @@ void Tracking::on_init_begin(Run& /*run*/) {
   if (!ended_) return;
   // Started again: this process has it now.
   tracker_->store().update_run(run_.run_id, {.status = tracking::RunStatus::kRunning});
-  tracker_->store().set_tag(run_.run_id, {std::string(tracking::kProcessTag), tracking::this_process().to_text()});
+  tracker_->store().set_tag(run_.run_id,
+                            {std::string(tracking::kProcessTag), tracking::this_process().to_text()});
   ended_ = false;
 }
 
@@ -84,14 +88,16 @@ void Tracking::on_epoch_end(Run& run) {
   }
   if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
   run.save(state_folder("current"));
-  if (monitor != nullptr && monitor->is_best()) link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
+  if (monitor != nullptr && monitor->is_best())
+    link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
 }
 
 void Tracking::on_test_end(Run& run) {
   tracking::Batch batch;
   const tracking::TimeMs now = tracking::now_ms();
   if (const auto metrics = run.find<Metrics>())
-    for (const auto& [key, value] : metrics->test_record()) batch.metrics.push_back({key, value, now, epoch_of(run)});
+    for (const auto& [key, value] : metrics->test_record())
+      batch.metrics.push_back({key, value, now, epoch_of(run)});
   if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
   run.save(state_folder("test"));
 }

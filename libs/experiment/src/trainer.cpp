@@ -11,14 +11,18 @@ std::shared_ptr<DataLoaders> loaders_of(const Run& run, const LoaderOptions& opt
   if (auto loaders = run.find<DataLoaders>()) return loaders;
   auto datasets = run.find<Datasets>();
   if (datasets == nullptr)
-    throw Error(ErrorCode::kInvalidArgument, "the run has nothing to train on; expected a member `datasets` or `dataloaders` before the trainer");
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "the run has nothing to train on; expected a member `datasets` or `dataloaders` before the trainer");
   return std::make_shared<DataLoaders>(std::move(datasets), options);
 }
 
 }  // namespace
 
 Trainer::Trainer(TrainerOptions options) : options_(options) {
-  if (options_.epochs < 0) throw Error(ErrorCode::kInvalidArgument, "epochs", "expected 0 or more, found " + std::to_string(options_.epochs));
+  if (options_.epochs < 0)
+    throw Error(ErrorCode::kInvalidArgument, "epochs",
+                "expected 0 or more, found " + std::to_string(options_.epochs));
 }
 
 std::optional<double> Trainer::learning_rate(const Run& /*run*/) const { return std::nullopt; }

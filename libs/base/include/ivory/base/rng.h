@@ -41,8 +41,8 @@ class Rng {
   [[nodiscard]] std::vector<std::int64_t> permutation(std::int64_t n);
 
  private:
-  std::array<std::uint32_t, 2> key_;
-  std::array<std::uint32_t, 4> counter_;
+  std::array<std::uint32_t, 2> key_{};
+  std::array<std::uint32_t, 4> counter_{};
   std::array<std::uint32_t, 4> block_{};
   unsigned used_ = 4;
 };

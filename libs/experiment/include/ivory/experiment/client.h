@@ -32,7 +32,8 @@ class Client : public Entity {
   // The experiment of NAME.yml or NAME.yaml in the directory. Errors: kNotFound with the nearest name.
   [[nodiscard]] Experiment create_experiment(std::string_view name) const;
   [[nodiscard]] Run create_run(std::string_view name, const Params& args = {}) const;
-  [[nodiscard]] Value create_instance(std::string_view name, std::string_view instance_name, const Params& args = {}) const;
+  [[nodiscard]] Value create_instance(std::string_view name, std::string_view instance_name,
+                                      const Params& args = {}) const;
   // Names of the parameter files in the directory, sorted.
   [[nodiscard]] std::vector<std::string> experiment_names() const;
 

@@ -33,12 +33,14 @@ class Creator : public Entity {
   // (parameters, update). The parameters are a deep copy of this one's with `args` applied as overrides.h
   // says; the update holds what was given. `name` is the section and class: "run", "task", "study".
   //   auto [params, update] = experiment.create_params({{"hidden_sizes.0", 100}, {"fold", 3}});
-  [[nodiscard]] std::pair<Params, Params> create_params(const Params& args = {}, std::string_view name = "run") const;
+  [[nodiscard]] std::pair<Params, Params> create_params(const Params& args = {},
+                                                        std::string_view name = "run") const;
   // A run with those parameters. All members are made first; then the tracker, if there is one, gives it an
   // id and a name.
   [[nodiscard]] Run create_run(const Params& args = {}, std::string_view name = "run") const;
   // One member alone, by dotted name ("datasets.data"); the members that it refers to by `$` are made too.
-  [[nodiscard]] Value create_instance(std::string_view instance_name, const Params& args = {}, std::string_view name = "run") const;
+  [[nodiscard]] Value create_instance(std::string_view instance_name, const Params& args = {},
+                                      std::string_view name = "run") const;
   // Parameters with every class named and every default filled in.
   [[nodiscard]] Params resolve_params(const Params& args = {}, std::string_view name = "run") const;
   // Makes every member of the run, lets them look at one another (on_init_begin, on_init_end) and drops them:

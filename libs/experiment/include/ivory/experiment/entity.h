@@ -50,7 +50,9 @@ class Entity {
   [[nodiscard]] const Members& dict() const noexcept { return members_; }
 
   [[nodiscard]] const Value& operator[](std::string_view name) const { return members_.at(name); }
-  [[nodiscard]] const Value& operator[](const char* name) const { return members_.at(std::string_view(name)); }
+  [[nodiscard]] const Value& operator[](const char* name) const {
+    return members_.at(std::string_view(name));
+  }
   [[nodiscard]] const Value& operator[](std::size_t index) const { return members_.at(index); }
   // The member as a T, shared. Errors: kNotFound; kInvalidArgument if it is something else.
   template <class T>

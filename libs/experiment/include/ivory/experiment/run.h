@@ -19,10 +19,10 @@ class Tracking;
 
 // What a trainer made of one batch; on_train_batch_end, on_val_batch_end and on_test_batch_end look at it.
 struct BatchResult {
-  Array index;       // int64 [n]
-  Array output;      // [n, …]
-  Array target;      // [n, …]
-  double loss = 0;   // mean over the batch; NaN when it has none (test without targets)
+  Array index;      // int64 [n]
+  Array output;     // [n, …]
+  Array target;     // [n, …]
+  double loss = 0;  // mean over the batch; NaN when it has none (test without targets)
 };
 
 // Runs call the hooks of their members in the order of the parameter file. A hook is a method
@@ -77,7 +77,9 @@ class Run : public Creator {
   // Calls a hook of all members.
   void call(Hook hook);
   // True if a member has it: a trainer need not prepare what nobody looks at.
-  [[nodiscard]] bool has(Hook hook) const noexcept { return !callbacks_[static_cast<std::size_t>(hook)].empty(); }
+  [[nodiscard]] bool has(Hook hook) const noexcept {
+    return !callbacks_[static_cast<std::size_t>(hook)].empty();
+  }
   // Names of the members that have the hook, in the order they are called.
   [[nodiscard]] std::vector<std::string> callbacks(Hook hook) const;
   // The batch just done; valid in the batch hooks.

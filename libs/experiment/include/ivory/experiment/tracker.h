@@ -17,7 +17,8 @@ namespace ivory {
 // Threads: any method from any thread.
 class Tracker {
  public:
-  explicit Tracker(std::string tracking_uri = std::string(tracking::kDefaultTrackingUri), Durability durability = Durability::kProcess);
+  explicit Tracker(std::string tracking_uri = std::string(tracking::kDefaultTrackingUri),
+                   Durability durability = Durability::kProcess);
   // Where relative paths of the URI start; the process's directory otherwise. Before the store is first used.
   void set_directory(std::filesystem::path directory) { directory_ = std::move(directory); }
 

@@ -20,7 +20,8 @@ class Run;
 class Tracking {
  public:
   // Makes the run in the store and logs its params. Errors: those of the store.
-  Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name, const Params& update);
+  Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name,
+           const Params& update);
 
   [[nodiscard]] const std::string& run_id() const noexcept { return run_.run_id; }
   [[nodiscard]] const std::string& run_name() const noexcept { return run_.name; }

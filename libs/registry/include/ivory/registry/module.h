@@ -32,9 +32,10 @@ class arg {  // NOLINT(readability-identifier-naming): reads as a word of the de
     info_.name = name;
     info_.help = help;
   }
+  // A default by assignment reads as the parameter of a function does.
   template <class T>
-  arg&& operator=(
-      T&& default_value) && {  // NOLINT(misc-unconventional-assign-operator): the declaration's syntax
+  // NOLINTNEXTLINE(misc-unconventional-assign-operator,cppcoreguidelines-c-copy-assignment-signature)
+  arg&& operator=(T&& default_value) && {
     info_.default_value = Params(std::forward<T>(default_value));
     info_.required = false;
     return std::move(*this);
@@ -305,7 +306,9 @@ class ModuleAnnouncement {
 }  // namespace ivory
 
 // At namespace scope, once a module, in a .cpp file. The name is what `library:` and class prefixes use.
+// NOLINTBEGIN(bugprone-macro-parentheses): `m` is a name being declared
 #define IVORY_MODULE(name, m)                                                                   \
   static void ivory_declare_##name(::ivory::Module& m);                                         \
   static const ::ivory::ModuleAnnouncement ivory_announce_##name(#name, &ivory_declare_##name); \
   static void ivory_declare_##name(::ivory::Module& m)
+// NOLINTEND(bugprone-macro-parentheses)

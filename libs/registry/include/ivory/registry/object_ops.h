@@ -169,9 +169,9 @@ ObjectOps make_ops() {
 // The abilities of T; lives as long as the library that asks.
 template <class T>
 [[nodiscard]] const ObjectOps& ops_of() {
-  static_assert(sizeof(T) > 0, "the class must be complete here");
-  static const ObjectOps ops = detail::make_ops<T>();
-  return ops;
+  static_assert(requires { sizeof(T); }, "the class must be complete here");
+  static const ObjectOps kOps = detail::make_ops<T>();
+  return kOps;
 }
 
 }  // namespace ivory
