@@ -7,10 +7,13 @@
 #include <ivory/base/error.h>
 #include <ivory/tuning/multi_objective.h>
 
+#include "json.h"
+
 namespace ivory::tuning {
 namespace {
 constexpr std::size_t kDistributionsLookedAt = 16;  // ranges that change every trial are not all compared
 constexpr std::string_view kConstraint = "constraints:";
+constexpr std::string_view kPublished = "tpe:relative_params:";
 }  // namespace
 
 const double* TrialRecord::find_param(std::uint32_t name) const noexcept {
@@ -151,7 +154,15 @@ void History::enter(TrialRecord& trial) {
   if (trial.state == TrialState::kPruned) ++pruned_;
 }
 
+void History::check_values(TrialState state, std::span<const double> values) const {
+  if (state != TrialState::kComplete || values.size() == directions_.size()) return;
+  throw Error(ErrorCode::kInvalidArgument, "a COMPLETE trial of '" + study_name_ + "' needs " +
+                                               std::to_string(directions_.size()) + " value(s); got " +
+                                               std::to_string(values.size()));
+}
+
 std::int64_t History::add(const FrozenTrial& frozen) {
+  check_values(frozen.state, frozen.values);
   TrialRecord record;
   record.number = size();
   record.trial_id = frozen.trial_id;
@@ -230,11 +241,34 @@ void History::set_trial_attr(std::int64_t number, bool system, std::string_view 
   TrialRecord& record = open_trial(number);
   if (!record.attrs) record.attrs = std::make_unique<TrialRecord::Attrs>();
   (system ? record.attrs->system : record.attrs->user)[key] = value;
+  if (system && key.starts_with(kPublished)) read_published(record);
+}
+
+// The joint proposal of a trial that runs elsewhere: a JSON object of external values, in pieces.
+void History::read_published(TrialRecord& record) {
+  std::string text;
+  for (int i = 0;; ++i) {
+    const Params* piece = record.attrs->system.find(std::string(kPublished) + std::to_string(i));
+    if (!piece || !piece->is_string()) break;
+    text += piece->as_string();
+  }
+  if (!text.ends_with('}')) return;  // more pieces will come
+  std::vector<ParamRecord> joint;
+  json::Reader reader(text);
+  reader.object([&](const std::string& name) {
+    const Params value = reader.value();
+    const auto id = find_name(name);
+    if (!id || names_[*id].distributions.empty()) return;  // not seen here: nothing to compare it with
+    const std::uint32_t distribution_key = names_[*id].distributions.back();
+    joint.push_back({*id, distribution_key, distributions_[distribution_key].to_internal(value)});
+  });
+  record.joint = std::move(joint);
 }
 
 void History::finish(std::int64_t number, TrialState state, std::span<const double> values, Time complete) {
   TrialRecord& record = open_trial(number);
   assert(is_finished(state));
+  check_values(state, values);
   running_.erase(number);
   waiting_.erase(number);
   record.state = state;

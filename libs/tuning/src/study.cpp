@@ -16,7 +16,7 @@
 #include <ivory/tuning/pruners.h>
 #include <ivory/tuning/samplers.h>
 
-#include "backend.h"
+#include "store.h"
 
 namespace ivory::tuning {
 namespace {
@@ -533,13 +533,82 @@ std::vector<std::string> Study::metric_names() const {
   return names;
 }
 
+namespace {
+StoredStudy get_study(TrialStore& store, const std::string& name, const std::string& url) {
+  std::vector<StoredStudy> all = store.studies();
+  if (name.empty() && all.size() == 1) return all.front();
+  std::vector<std::string> names;
+  for (const auto& study : all) {
+    if (study.name == name) return study;
+    names.push_back(study.name);
+  }
+  if (name.empty())
+    fail(url + " holds " + std::to_string(all.size()) + " studies; say which" + did_you_mean("", names));
+  throw Error(ErrorCode::kNotFound, "no study '" + name + "' in " + url + did_you_mean(name, names));
+}
+}  // namespace
+
+std::unique_ptr<Study::Engine> Study::make_engine(const StoredStudy& study, std::unique_ptr<Backend> backend,
+                                                  std::shared_ptr<const Sampler> sampler,
+                                                  std::shared_ptr<const Pruner> pruner) {
+  if (!sampler) sampler = make_tpe_sampler();
+  if (!pruner) pruner = make_median_pruner();
+  auto engine = std::make_unique<Engine>(study.name, study.directions, std::move(backend), std::move(sampler),
+                                         std::move(pruner));
+  engine->backend->refresh(engine->history);
+  return engine;
+}
+
 Study create_study(const StudyOptions& options) {
-  std::vector<Direction> directions = directions_of(options);
-  std::shared_ptr<const Sampler> sampler = options.sampler ? options.sampler : make_tpe_sampler();
-  std::shared_ptr<const Pruner> pruner = options.pruner ? options.pruner : make_median_pruner();
-  const std::string name = options.study_name.empty() ? "no-name-" + random_uuid() : options.study_name;
-  return Study(std::make_unique<Study::Engine>(name, std::move(directions), std::make_unique<MemoryBackend>(),
-                                               std::move(sampler), std::move(pruner)));
+  StoredStudy study{.name = options.study_name.empty() ? "no-name-" + random_uuid() : options.study_name,
+                    .directions = directions_of(options)};
+  if (options.storage.empty()) {
+    return Study(
+        Study::make_engine(study, std::make_unique<MemoryBackend>(), options.sampler, options.pruner));
+  }
+  const std::unique_ptr<TrialStore> store = open_store(options.storage);
+  try {
+    store->create_study(study.name, study.directions);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kConflict || !options.load_if_exists) throw;
+  }
+  study = get_study(*store, study.name, options.storage);
+  return Study(Study::make_engine(study, store->open(study), options.sampler, options.pruner));
+}
+
+Study load_study(const LoadOptions& options) {
+  const std::unique_ptr<TrialStore> store = open_store(options.storage);
+  const StoredStudy study = get_study(*store, options.study_name, options.storage);
+  return Study(Study::make_engine(study, store->open(study), options.sampler, options.pruner));
+}
+
+void delete_study(const std::string& study_name, const std::string& storage) {
+  const std::unique_ptr<TrialStore> store = open_store(storage);
+  store->delete_study(get_study(*store, study_name, storage));
+}
+
+void copy_study(const std::string& from_name, const std::string& from_storage, const std::string& to_storage,
+                const std::string& to_name) {
+  const Study from = load_study({.storage = from_storage, .study_name = from_name});
+  const Study to = create_study({.directions = from.directions(),
+                                 .storage = to_storage,
+                                 .study_name = to_name.empty() ? from.study_name() : to_name});
+  Study::copy(from, to);
+}
+
+std::vector<std::string> get_all_study_names(const std::string& storage) {
+  std::vector<std::string> names;
+  for (const auto& study : open_store(storage)->studies()) names.push_back(study.name);
+  return names;
+}
+
+void Study::copy(const Study& from, const Study& to) {
+  History& history = to.engine_->history;
+  Backend* backend = to.engine_->backend.get();
+  const Params system = from.system_attrs(), user = from.user_attrs();
+  for (const auto& [key, value] : system.items()) backend->set_study_attr(history, true, key, value);
+  for (const auto& [key, value] : user.items()) backend->set_study_attr(history, false, key, value);
+  for (const auto& trial : from.trials()) backend->add(history, trial);
 }
 
 FrozenTrial create_trial(const TrialTemplate& parts) {

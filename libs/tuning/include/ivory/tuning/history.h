@@ -103,7 +103,9 @@ class History {
     std::vector<std::uint32_t> distributions;  // seen under this name, the latest last
   };
   TrialRecord& open_trial(std::int64_t number);
+  void check_values(TrialState state, std::span<const double> values) const;
   void enter(TrialRecord& trial);
+  void read_published(TrialRecord& trial);
 
   std::string study_name_;
   std::vector<Direction> directions_;

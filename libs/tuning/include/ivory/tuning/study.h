@@ -21,13 +21,24 @@
 namespace ivory::tuning {
 
 class Study;
+class Backend;
+struct StoredStudy;
 
 struct StudyOptions {
   Direction direction = Direction::kMinimize;
   std::vector<Direction> directions = {};       // several objectives; then `direction` is not looked at
+  std::string storage = {};                     // a URL, as "journal:///study.log"; empty: in memory
   std::string study_name = {};                  // empty: "no-name-" and a random UUID
+  bool load_if_exists = false;                  // else a study of this name in the storage is a kConflict
   std::shared_ptr<const Sampler> sampler = {};  // none: the default one (see samplers.h)
   std::shared_ptr<const Pruner> pruner = {};    // none: the median rule (see pruners.h)
+};
+
+struct LoadOptions {
+  std::string storage = {};
+  std::string study_name = {};  // empty: the only study there is
+  std::shared_ptr<const Sampler> sampler = {};
+  std::shared_ptr<const Pruner> pruner = {};
 };
 
 struct OptimizeOptions {
@@ -128,15 +139,35 @@ class Study {
 
  private:
   friend Study create_study(const StudyOptions& options);
+  friend Study load_study(const LoadOptions& options);
+  friend void copy_study(const std::string& from_name, const std::string& from_storage,
+                         const std::string& to_storage, const std::string& to_name);
   class Engine;
   class StudyTrial;
   class Context;
   explicit Study(std::unique_ptr<Engine> engine) noexcept;
+  static std::unique_ptr<Engine> make_engine(const StoredStudy& study, std::unique_ptr<Backend> backend,
+                                             std::shared_ptr<const Sampler> sampler,
+                                             std::shared_ptr<const Pruner> pruner);
+  static void copy(const Study& from, const Study& to);
   void run(const Objective& objective, const OptimizeOptions& options);
   std::unique_ptr<Engine> engine_;
 };
 
+// Storages: "journal:///PATH" is Optuna's journal file (PATH relative to the working directory; with a fourth
+// slash, absolute). Any number of processes, Optuna's too, may work on one study; each keeps what it has seen
+// and reads what is new. A finished trial survives the death of its process, not a power cut. Errors:
+// kInvalidArgument for another scheme, and for a file that is no journal (with its line); kConflict for a
+// name
+//   that is taken.
 [[nodiscard]] Study create_study(const StudyOptions& options = {});
+// Errors: kNotFound, with the nearest name, if there is no such study.
+[[nodiscard]] Study load_study(const LoadOptions& options);
+void delete_study(const std::string& study_name, const std::string& storage);
+// A copy of all trials and attributes in the same or another storage, under the same or another name.
+void copy_study(const std::string& from_name, const std::string& from_storage, const std::string& to_storage,
+                const std::string& to_name = {});
+[[nodiscard]] std::vector<std::string> get_all_study_names(const std::string& storage);
 
 // A record to add to a study: COMPLETE with these values unless said otherwise; it starts and ends now.
 // Errors: what FrozenTrial::validate says.

@@ -1,0 +1,25 @@
+#include "store.h"
+
+#include <algorithm>
+
+#include <ivory/base/error.h>
+
+#include "journal.h"
+
+namespace ivory::tuning {
+
+std::optional<StoredStudy> TrialStore::find_study(std::string_view name) {
+  std::vector<StoredStudy> all = studies();
+  const auto found = std::ranges::find(all, name, &StoredStudy::name);
+  return found == all.end() ? std::nullopt : std::optional(std::move(*found));
+}
+
+std::unique_ptr<TrialStore> open_store(std::string_view url) {
+  constexpr std::string_view kJournal = "journal:///";
+  if (url.starts_with(kJournal) && url.size() > kJournal.size())
+    return open_journal(std::string(url.substr(kJournal.size())));
+  throw Error(ErrorCode::kInvalidArgument,
+              "unknown storage '" + std::string(url) + "'; expected journal:///PATH");
+}
+
+}  // namespace ivory::tuning
