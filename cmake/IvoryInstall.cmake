@@ -1,5 +1,6 @@
 # The package: find_package(ivory [COMPONENTS base tracking …]) gives ivory::<library> for each component and
-# what it needs, or for all that need no further package. Programs: ivory::command, and ivory::manifest for ivory_write_manifest.
+# what it needs, or for all that need no further package; the component ivory is the command line, ivory::ivory.
+# Programs: ivory::command, and ivory::manifest for ivory_write_manifest.
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/ivory)
 
@@ -13,10 +14,8 @@ foreach(library ${IVORY_LIBRARIES})
 endforeach()
 
 foreach(program manifest command)
-  if(TARGET ivory_${program})
-    set_target_properties(ivory_${program} PROPERTIES EXPORT_NAME ${program})
-    install(TARGETS ivory_${program} EXPORT ivory-programs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
-  endif()
+  set_target_properties(ivory_${program} PROPERTIES EXPORT_NAME ${program})
+  install(TARGETS ivory_${program} EXPORT ivory-programs RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
 endforeach()
 install(EXPORT ivory-programs NAMESPACE ivory:: DESTINATION ${package_folder} COMPONENT programs)
 

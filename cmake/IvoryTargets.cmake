@@ -21,10 +21,6 @@ function(ivory_add_library name)
   list(TRANSFORM foreign REPLACE "^([^$].*)$" "$<BUILD_INTERFACE:\\1>")
 
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/*.cpp" "${CMAKE_CURRENT_SOURCE_DIR}/src/*/*.cpp")
-  if(NOT sources)  # a library of which only the headers are written
-    file(CONFIGURE OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp" CONTENT "")
-    set(sources "${CMAKE_CURRENT_BINARY_DIR}/empty.cpp")
-  endif()
   add_library(ivory_${name} SHARED ${sources})
   add_library(ivory::${name} ALIAS ivory_${name})
   set_target_properties(ivory_${name} PROPERTIES
@@ -60,16 +56,16 @@ endfunction()
 
 # ivory_add_test(name [WHOLE] [LIBS targets…] [SOURCES files…] [LABELS labels…] [TIMEOUT seconds])
 # The tests in the current folder: every *_test.cpp unless SOURCES says otherwise; one program, one ctest
-# entry a test case, or one for all if WHOLE (a program that links libtorch takes half a second to start). The target <label>_tests builds all programs of a label. Labels in use: `concurrent`
-# (run under ThreadSanitizer too) and `torch_smoke` (run under AddressSanitizer with the torch module).
+# entry a test case, or one for all if WHOLE (a program that links libtorch takes half a second to start).
+# The target <label>_tests builds all programs of a label. Labels in use: `concurrent` (run under
+# ThreadSanitizer too) and `torch_smoke` (run under AddressSanitizer with the torch module).
 function(ivory_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "WHOLE" "TIMEOUT" "LIBS;SOURCES;LABELS")
   if(NOT arg_SOURCES)
     file(GLOB arg_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp")
   endif()
   if(NOT arg_SOURCES)
-    message(WARNING "${name}: no *_test.cpp in ${CMAKE_CURRENT_SOURCE_DIR}")
-    return()
+    message(FATAL_ERROR "${name}: no *_test.cpp in ${CMAKE_CURRENT_SOURCE_DIR}")
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
