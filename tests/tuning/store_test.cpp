@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include <ivory/base/files.h>
+#include <ivory/storage/connection.h>
 #include <ivory/tuning/samplers.h>
 #include <ivory/tuning/study.h>
 
@@ -110,7 +111,9 @@ class OptunaFile : public testing::TestWithParam<Fixture> {};
 TEST_P(OptunaFile, ReadsAsOptunaReadsIt) {
   const std::string folder = IVORY_SOURCE_DIR "/tests/tuning/fixtures/";
   const Params expected = json::read(read_file(folder + GetParam().expected));
-  const std::string url = GetParam().scheme + folder + GetParam().file;
+  const TemporaryFolder copies;
+  std::filesystem::copy_file(folder + GetParam().file, copies.path() / "file");
+  const std::string url = GetParam().scheme + (copies.path() / "file").string();
   ASSERT_EQ(get_all_study_names(url).size(), expected.size());
   for (const auto& study : expected.elements()) {
     const std::string& name = study.at("study_name").as_string();
@@ -131,7 +134,8 @@ TEST_P(OptunaFile, ReadsAsOptunaReadsIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, OptunaFile,
-                         testing::Values(Fixture{"journal.log", "journal:///", "journal.json"}),
+                         testing::Values(Fixture{"journal.log", "journal:///", "journal.json"},
+                                         Fixture{"studies.db", "sqlite:///", "studies.json"}),
                          [](const auto& info) { return std::string(info.param.scheme, 6); });
 
 // Every store keeps these promises; the parameter is a URL less the folder.
@@ -293,7 +297,7 @@ TEST_P(StoreContract, AKilledProcessLosesNoTrialThatEnded) {
   EXPECT_LE(study.size() - seen, 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, StoreContract, testing::Values("journal:///"),
+INSTANTIATE_TEST_SUITE_P(All, StoreContract, testing::Values("journal:///", "sqlite:///"),
                          [](const auto& info) { return std::string(info.param, 6); });
 
 TEST(Journal, RepairsALineThatAKilledWriterLeft) {
@@ -351,11 +355,60 @@ TEST(Journal, TakesOverALockThatWasLeft) {
 
 TEST(Store, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message_of([] { (void)create_study({.storage = "mysql://host/db"}); }),
-              HasSubstr("journal:///PATH"));
+              HasSubstr("sqlite:///PATH or journal:///PATH"));
   EXPECT_THAT(message_of([] { (void)get_all_study_names("journal:////"); }), HasSubstr("is a folder"));
   EXPECT_THAT(
       message_of([] { (void)load_study({.storage = "journal:////nowhere/at/all.log", .study_name = "s"}); }),
       HasSubstr("no study 's'"));
+}
+
+TEST(Sqlite, MakesTheSchemaThatOptunaMakes) {
+  const TemporaryFolder folder;
+  const auto tables = [](const std::filesystem::path& path) {
+    storage::Connection connection({.path = path});
+    std::vector<std::string> found;
+    storage::Query names =
+        connection.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
+    while (names.next()) {
+      storage::Query columns =
+          connection.query("SELECT name, type, \"notnull\", pk FROM pragma_table_info(?)");
+      columns.bind(names.text(0));
+      while (columns.next()) {
+        found.push_back(std::string(names.text(0)) + "." + std::string(columns.text(0)) + " " +
+                        std::string(columns.text(1)) + " " + std::to_string(columns.integer(2)) + " " +
+                        std::to_string(columns.integer(3)));
+      }
+    }
+    storage::Query indexes =
+        connection.query("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index' ORDER BY 1, 2");
+    while (indexes.next()) found.push_back(std::string(indexes.text(0)) + ":" + std::string(indexes.text(1)));
+    return found;
+  };
+  const auto path = folder.path() / "new.db", optuna = folder.path() / "optuna.db";
+  std::filesystem::copy_file(IVORY_SOURCE_DIR "/tests/tuning/fixtures/studies.db", optuna);
+  EXPECT_TRUE(get_all_study_names("sqlite:///" + path.string()).empty());
+  EXPECT_EQ(tables(path), tables(optuna));
+}
+
+TEST(Sqlite, RefusesADatabaseOfSomethingElseOrAnotherRevision) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "other.db";
+  {
+    storage::Connection connection({.path = path});
+    connection.execute("CREATE TABLE runs (id INTEGER)");
+  }
+  const std::string url = "sqlite:///" + path.string();
+  EXPECT_THAT(message_of([&] { (void)get_all_study_names(url); }), HasSubstr("database of something else"));
+  const auto old = folder.path() / "old.db";
+  (void)get_all_study_names("sqlite:///" + old.string());
+  {
+    storage::Connection connection({.path = old});
+    connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.d'");
+  }
+  EXPECT_THAT(message_of([&] { (void)get_all_study_names("sqlite:///" + old.string()); }),
+              HasSubstr("v3.0.0.d; expected v3.2.0.a"));
+  std::ofstream(folder.path() / "text.db") << "no database at all, but long enough to be looked at\n";
+  EXPECT_THROW((void)get_all_study_names("sqlite:///" + (folder.path() / "text.db").string()), Error);
 }
 
 TEST(TimeText, ReadsWhatItWrites) {

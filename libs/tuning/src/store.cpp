@@ -5,6 +5,7 @@
 #include <ivory/base/error.h>
 
 #include "journal.h"
+#include "sqlite_store.h"
 
 namespace ivory::tuning {
 
@@ -15,11 +16,13 @@ std::optional<StoredStudy> TrialStore::find_study(std::string_view name) {
 }
 
 std::unique_ptr<TrialStore> open_store(std::string_view url) {
-  constexpr std::string_view kJournal = "journal:///";
+  constexpr std::string_view kSqlite = "sqlite:///", kJournal = "journal:///";
+  if (url.starts_with(kSqlite) && url.size() > kSqlite.size())
+    return open_sqlite(std::string(url.substr(kSqlite.size())));
   if (url.starts_with(kJournal) && url.size() > kJournal.size())
     return open_journal(std::string(url.substr(kJournal.size())));
   throw Error(ErrorCode::kInvalidArgument,
-              "unknown storage '" + std::string(url) + "'; expected journal:///PATH");
+              "unknown storage '" + std::string(url) + "'; expected sqlite:///PATH or journal:///PATH");
 }
 
 }  // namespace ivory::tuning

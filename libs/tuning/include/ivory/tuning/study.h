@@ -27,7 +27,7 @@ struct StoredStudy;
 struct StudyOptions {
   Direction direction = Direction::kMinimize;
   std::vector<Direction> directions = {};       // several objectives; then `direction` is not looked at
-  std::string storage = {};                     // a URL, as "journal:///study.log"; empty: in memory
+  std::string storage = {};                     // a URL, as "sqlite:///study.db"; empty: in memory
   std::string study_name = {};                  // empty: "no-name-" and a random UUID
   bool load_if_exists = false;                  // else a study of this name in the storage is a kConflict
   std::shared_ptr<const Sampler> sampler = {};  // none: the default one (see samplers.h)
@@ -154,12 +154,12 @@ class Study {
   std::unique_ptr<Engine> engine_;
 };
 
-// Storages: "journal:///PATH" is Optuna's journal file (PATH relative to the working directory; with a fourth
-// slash, absolute). Any number of processes, Optuna's too, may work on one study; each keeps what it has seen
-// and reads what is new. A finished trial survives the death of its process, not a power cut. Errors:
-// kInvalidArgument for another scheme, and for a file that is no journal (with its line); kConflict for a
-// name
-//   that is taken.
+// Storages: "sqlite:///PATH" is a SQLite file with Optuna's schema, "journal:///PATH" Optuna's journal file
+// (PATH relative to the working directory; with a fourth slash, absolute). Any number of processes, Optuna's
+// too, may work on one study; each keeps what it has seen and reads what is new. A finished trial survives
+// the death of its process, not a power cut. Errors: kInvalidArgument for another scheme, for a database of
+// another schema, for a journal with a line that is no
+//   record; kConflict for a name that is taken; kIo when the medium fails or is read-only.
 [[nodiscard]] Study create_study(const StudyOptions& options = {});
 // Errors: kNotFound, with the nearest name, if there is no such study.
 [[nodiscard]] Study load_study(const LoadOptions& options);
