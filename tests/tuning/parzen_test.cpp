@@ -178,6 +178,38 @@ TEST(ParzenEstimator, ItsDensityIntegratesToOne) {
   }
 }
 
+TEST(MixtureKernel, EachVectorLevelGivesTheSameBits) {
+  Rng rng({.seed = 12});
+  constexpr std::size_t kDimensions = 3;
+  std::vector<std::vector<double>> columns(2 * kDimensions + 3, std::vector<double>(kKernelBlock));
+  for (auto& column : columns) {
+    for (double& value : column) value = rng.uniform(0, 4);
+  }
+  for (double& value : columns[2]) value *= 10;  // some kernels far away
+  const std::vector<const double*> centre{columns[0].data(), columns[1].data(), columns[2].data()};
+  const std::vector<const double*> scale{columns[3].data(), columns[4].data(), columns[5].data()};
+  const std::vector<const double*> terms{columns[6].data()};
+  const std::vector<double> point{1, 2, 3};
+  const MixtureBlock block{centre, scale, columns[7].data(), columns[8].data(), point.data(), terms};
+  std::vector<double> results;
+  for (const AddBlock level : add_block_levels()) {
+    MixtureSum sum;
+    level(block, sum);
+    level(block, sum);
+    results.push_back(log_of(sum));
+  }
+  double expected = 0;
+  for (std::size_t k = 0; k < kKernelBlock; ++k) {
+    double q = columns[7][k] + columns[6][k];
+    for (std::size_t d = 0; d < kDimensions; ++d) q -= std::pow((point[d] - centre[d][k]) * scale[d][k], 2);
+    expected += 2 * columns[8][k] * std::exp(q);
+  }
+  for (const double result : results) {
+    EXPECT_EQ(result, results.front());
+    EXPECT_NEAR(result, std::log(expected), 1e-11);
+  }
+}
+
 TEST(WeightsByAge, MatchTheReference) {
   const Params expected = reference();
   for (const auto& [n, weights] : expected.at("tpe_weights").items())

@@ -204,6 +204,18 @@ TEST_P(StoreContract, SeesWhatOthersWrite) {
   EXPECT_EQ(a.trial(1).state, TrialState::kFail);
 }
 
+TEST_P(StoreContract, OneAsksAndAnotherTells) {
+  Study a = create("apart"), b = create("apart", 2);
+  const auto trial = a.ask({{"x", Distribution::floats(0, 1)}});
+  b.tell(trial->number(), std::vector{0.25});
+  EXPECT_EQ(a.trial(0).state, TrialState::kComplete);
+  EXPECT_EQ(a.best_value(), 0.25);
+  EXPECT_THAT(message_of([&] { trial->report(1, 0); }), HasSubstr("has ended"));
+  const auto unseen = b.ask();
+  a.tell(unseen->number(), std::vector{0.125});
+  EXPECT_THAT(message_of([&] { unseen->set_user_attr("late", 1); }), HasSubstr("has ended"));
+}
+
 TEST_P(StoreContract, AWaitingTrialBelongsToOne) {
   Study a = create("queue"), b = create("queue", 2);
   a.enqueue_trial({{"x", 0.5}});

@@ -8,6 +8,11 @@
 namespace ivory::tuning {
 namespace {
 #define IVORY_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define IVORY_AVX512 __attribute__((target("avx512f,avx512dq")))
+#else
+#define IVORY_AVX512 __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
+#endif
 
 // exp for x <= 0 to 1 ulp or two: x = n ln 2 + r, a Taylor polynomial in r, n into the exponent. Below -708:
 // 3e-308.
@@ -80,25 +85,24 @@ void add_block_plain(const MixtureBlock& block, MixtureSum& sum) { add_block_bod
 __attribute__((target("avx2"))) void add_block_avx2(const MixtureBlock& block, MixtureSum& sum) {
   add_block_body(block, sum);
 }
-__attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) void add_block_avx512(
-    const MixtureBlock& block, MixtureSum& sum) {
-  add_block_body(block, sum);
-}
+IVORY_AVX512 void add_block_avx512(const MixtureBlock& block, MixtureSum& sum) { add_block_body(block, sum); }
 #endif
 
-using AddBlock = void (*)(const MixtureBlock&, MixtureSum&);
-AddBlock best_for_this_machine() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0)
-    return add_block_avx512;
-  if (__builtin_cpu_supports("avx2") != 0) return add_block_avx2;
-#endif
-  return add_block_plain;
-}
 }  // namespace
 
+std::vector<AddBlock> add_block_levels() {
+  std::vector<AddBlock> levels;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0)
+    levels.push_back(add_block_avx512);
+  if (__builtin_cpu_supports("avx2") != 0) levels.push_back(add_block_avx2);
+#endif
+  levels.push_back(add_block_plain);
+  return levels;
+}
+
 void add_block(const MixtureBlock& block, MixtureSum& sum) {
-  static const AddBlock kBest = best_for_this_machine();
+  static const AddBlock kBest = add_block_levels().front();
   kBest(block, sum);
 }
 

@@ -30,6 +30,9 @@ struct MixtureBlock {
 // Adds the block's kernels to the sum: q_k = base_k - sum_d ((point_d - centre_dk) scale_dk)^2 + sum_t
 // terms_tk.
 void add_block(const MixtureBlock& block, MixtureSum& sum);
+// The same at each level of vector code that this machine has, the best first.
+using AddBlock = void (*)(const MixtureBlock&, MixtureSum&);
+[[nodiscard]] std::vector<AddBlock> add_block_levels();
 [[nodiscard]] double log_of(const MixtureSum& sum);
 
 }  // namespace ivory::tuning

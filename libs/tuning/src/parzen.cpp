@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <iterator>
 #include <map>
 #include <numbers>
 
@@ -128,17 +128,19 @@ void ParzenEstimator::insert_sorted(Dimension& dimension, std::size_t first_new)
     return a.value < b.value || (a.value == b.value && a.slot < b.slot);
   };
   auto& order = dimension.order;
-  const std::size_t before = order.size(), fresh = size_ + 1 - first_new;
+  const std::size_t fresh = size_ + 1 - first_new;
   if (fresh == 1) {
     const Sorted sorted{dimension.centre[first_new], static_cast<std::uint32_t>(first_new)};
     order.insert(std::ranges::upper_bound(order, sorted, less), sorted);
     return;
   }
+  std::vector<Sorted> added, merged;
   for (std::size_t slot = first_new; slot <= size_; ++slot)
-    order.push_back({dimension.centre[slot], static_cast<std::uint32_t>(slot)});
-  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(before);
-  std::sort(middle, order.end(), less);
-  std::inplace_merge(order.begin(), middle, order.end(), less);
+    added.push_back({dimension.centre[slot], static_cast<std::uint32_t>(slot)});
+  std::ranges::sort(added, less);
+  merged.reserve(order.size() + added.size());
+  std::ranges::merge(order, added, std::back_inserter(merged), less);
+  order.swap(merged);
 }
 
 void ParzenEstimator::refresh_bandwidths(Dimension& dimension) {

@@ -177,7 +177,9 @@ class SqliteBackend final : public Backend {
       for (const auto& numbers : {history.running(), history.waiting()}) {
         for (const std::int64_t number : numbers) {
           const std::int64_t id = history.trial(number).trial_id;
-          if (!own_.contains(id)) found.changed.merge(read_trials(connection, id, id));
+          // Of one's own only the end can be news: another process may have told it.
+          if (!own_.contains(id) || has_ended(connection, id))
+            found.changed.merge(read_trials(connection, id, id));
         }
       }
       read_attrs(connection,
@@ -333,6 +335,12 @@ class SqliteBackend final : public Backend {
       history.set_trial_attr(trial.number, true, key, value);
     if (is_finished(trial.state))
       history.finish(trial.number, trial.state, trial.values, trial.datetime_complete.value_or(Time{}));
+  }
+
+  static bool has_ended(Connection& connection, std::int64_t id) {
+    Query query = connection.query("SELECT state FROM trials WHERE trial_id = ?");
+    query.bind(id);
+    return query.next() && is_finished(parse_trial_state(query.text(0)));
   }
 
   void read_attrs(Connection& connection, std::string_view sql, std::vector<ParamsItem>& found) const {

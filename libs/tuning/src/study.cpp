@@ -194,6 +194,7 @@ std::pair<TrialState, std::vector<double>> Study::Engine::outcome_locked(std::in
 FrozenTrial Study::Engine::tell(std::int64_t number, std::span<const double> values,
                                 const TellOptions& options) {
   const std::scoped_lock lock(mutex);
+  if (number >= history.size()) backend->refresh(history);  // another process asked for it
   const TrialState state = history.trial(number).state;
   if (is_finished(state) && options.skip_if_finished) return history.freeze(number);
   if (state != TrialState::kRunning) {
