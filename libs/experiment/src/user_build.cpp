@@ -32,9 +32,10 @@ std::string from(const fs::path& folder, const Params& path) {
 
 std::string identity_of(const UserBuild& build, const std::vector<std::string>& packages) {
   struct stat file{};
-  if (stat(build.compiler.c_str(), &file) != 0)
+  if (stat(build.compiler.c_str(), &file) != 0) {
     throw Error(ErrorCode::kNotFound, "the compiler that Ivory was built with, " + build.compiler +
                                           ", is not there; it compiles the sources under `modules`");
+  }
   return content_hash(build.compiler + "\n" + join(build.compile_flags, "\n") + "\n" +
                       join(build.link_flags, "\n") + "\n" + join(packages) + "\n" +
                       std::to_string(file.st_size) + " " + std::to_string(file.st_mtim.tv_sec));

@@ -24,6 +24,8 @@ class Blueprint {
   Blueprint(const Registry& registry, Params section, std::string library,
             const std::vector<std::string>& settings = {}, std::filesystem::path directory = {});
   ~Blueprint();
+  Blueprint(const Blueprint&) = delete;
+  Blueprint& operator=(const Blueprint&) = delete;
   Blueprint(Blueprint&&) noexcept;
   Blueprint& operator=(Blueprint&&) noexcept;
 
