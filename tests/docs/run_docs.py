@@ -35,9 +35,7 @@ from pathlib import Path
 # Commands that cannot run here, and who runs them instead.
 NOT_RUN = {
     "tools/quickstart": "installs packages as root; run by hand on a bare Debian 12",
-    "tools/test": "is what runs this test",
     "mlflow ui --backend-store-uri sqlite:///mlflow.db": "needs MLflow; tools/check-with-mlflow compares what MLflow reads",
-    "python3 tools/check-with-mlflow examples/mlflow.db": "needs MLflow; its output stands in benchmarks/RESULTS.md",
 }
 TIMEOUT_SECONDS = 240
 SKIPPED = 77
