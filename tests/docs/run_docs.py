@@ -34,7 +34,7 @@ from pathlib import Path
 
 # Commands that cannot run here, and who runs them instead.
 NOT_RUN = {
-    "tools/quickstart": "installs packages as root; run by hand on a bare Debian 12",
+    "tools/quickstart": "installs packages and builds a release; tried by hand",
     "mlflow ui --backend-store-uri sqlite:///mlflow.db": "needs MLflow; tools/check-with-mlflow compares what MLflow reads",
 }
 TIMEOUT_SECONDS = 240
