@@ -75,6 +75,8 @@ class Study {
  public:
   Study(Study&&) noexcept;
   Study& operator=(Study&&) noexcept;
+  Study(const Study&) = delete;
+  Study& operator=(const Study&) = delete;
   ~Study();
 
   // Runs trials of `objective`, which takes a Trial& and returns a number or a vector of numbers. The first
