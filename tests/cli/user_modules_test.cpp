@@ -79,7 +79,7 @@ TEST_F(Sources, ThatMissADefinitionSaySo) {
   write("more.h", "#define HELP help()\nconst char* help();\nconstexpr int kNumber = 3;\n");
   const CommandResult result = ivory({"types"});
   EXPECT_EQ(result.status, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("client.yml:2: thing.cpp"), HasSubstr("help()")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("client.yml:2: "), HasSubstr("thing.cpp"), HasSubstr("help")));
 }
 
 TEST_F(Sources, ThatDeclareNothingSaySo) {

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
@@ -26,11 +26,12 @@ void Command::print(std::string_view text) {
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written)
-    throw Error(ErrorCode::kIo, std::string("cannot write to standard output: ") + std::strerror(errno));
+    throw Error(ErrorCode::kIo,
+                std::string("cannot write to standard output: ") + std::generic_category().message(errno));
 }
 
 const std::vector<CommandEntry>& command_table() {
-  static const std::vector<CommandEntry> table{
+  static const std::vector<CommandEntry> kTable{
       {"run", "NAME [KEY=VALUE …]", "train and test; several values make a run for each combination",
        "  ivory run digits                          one run with the parameters of digits.yml\n"
        "  ivory run digits fold=0-4                 cross-validation: five runs\n"
@@ -58,7 +59,7 @@ const std::vector<CommandEntry>& command_table() {
       {"gc", "--stale", "close the runs whose process is gone",
        "  ivory gc --stale              runs shown as STALE become FAILED\n", &make_gc_command},
   };
-  return table;
+  return kTable;
 }
 
 }  // namespace ivory

@@ -12,8 +12,8 @@ namespace {
 
 // Where messages say that a value came from.
 void mark(Params& value) {
-  static const auto source = std::make_shared<const std::string>("command line");
-  value.set_source(source, 0);
+  static const auto kSource = std::make_shared<const std::string>("command line");
+  value.set_source(kSource, 0);
 }
 
 Axis read_axis(const Creator& experiment, const std::string& word) {

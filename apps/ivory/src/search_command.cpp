@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 
 #include <ivory/experiment/client.h>
 #include <ivory/experiment/tracker.h>
@@ -36,7 +37,8 @@ std::string metric_text(const RunRecord& run, std::string_view name) {
 
 std::string params_text(const RunRecord& run) {
   std::string text;
-  for (const auto& [key, value] : run.params) text += (text.empty() ? "" : " ") + key + "=" + value;
+  for (const auto& [key, value] : run.params)
+    fmt::format_to(std::back_inserter(text), "{}{}={}", text.empty() ? "" : " ", key, value);
   return text;
 }
 

@@ -1,13 +1,13 @@
 #include "child_process.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <csignal>
+#include <system_error>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -48,7 +48,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::f
   if (error == 0) return;
   pid_ = -1;
   throw Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-              "cannot start " + words.front() + ": " + std::strerror(error));
+              "cannot start " + words.front() + ": " + std::generic_category().message(error));
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}

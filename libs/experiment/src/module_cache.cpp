@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <optional>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -131,7 +131,7 @@ class Compilation {
     // Headers of the system are left out of the rule: they change with the compiler or a package, which the
     // identity of the build knows.
     log_info("compiling " + source.shown);
-    process_.emplace(command, words_.path());
+    process_ = std::make_unique<ChildProcess>(command, words_.path());
     begun_ = stamp_of(words_.path());
   }
 
@@ -153,7 +153,7 @@ class Compilation {
   const Source* source_;
   AsideFile object_, rule_, words_;
   Stamp begun_;
-  std::optional<ChildProcess> process_;  // ended before the files go
+  std::unique_ptr<ChildProcess> process_;  // ended before the files go
 };
 
 // The key of an object: what it was made with, and every file that went in.
