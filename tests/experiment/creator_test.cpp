@@ -90,5 +90,13 @@ TEST(Check, ReportsWhatAConstructorRefusesWithItsLine) {
   EXPECT_FALSE(project.has("mlflow.db"));
 }
 
+TEST(Check, LooksAtTheRunAsAStartInThatModeDoes) {
+  const Project project;
+  const Experiment experiment = create_client(project.path(), false).create_experiment("line");
+  EXPECT_NO_THROW(experiment.check({{"with_test", false}}, "both"));
+  EXPECT_THAT(message_of([&] { experiment.check({{"with_test", false}}, "test"); }),
+              HasSubstr("no samples to test"));
+}
+
 }  // namespace
 }  // namespace ivory

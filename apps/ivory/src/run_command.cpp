@@ -50,11 +50,11 @@ class RunCommand : public Command {
 
  private:
   // Everything that can be wrong is found before the first run is made.
-  static void check(const Client& client, const Experiment& experiment, const Grid& grid) {
+  void check(const Client& client, const Experiment& experiment, const Grid& grid) const {
     if (client.tracker() != nullptr) static_cast<void>(client.tracker()->exists());
     for (std::size_t i = 0; i < grid.size(); ++i) {
       if (interrupted()) throw Interrupted{};
-      experiment.check(grid.element(i));
+      experiment.check(grid.element(i), mode_);
     }
   }
 

@@ -134,10 +134,11 @@ Params Creator::resolve_params(const Params& args, std::string_view name) const 
   return std::move(made.params);
 }
 
-void Creator::check(const Params& args, std::string_view name) const {
+void Creator::check(const Params& args, std::string_view mode, std::string_view name) const {
   const Plan made = plan(args, name);
   workshop().registry->prepare_process(made.blueprint.modules(), made.process);
   Run run(made.params, make_members(made.blueprint).items());
+  run.mode_ = mode == "test" ? "test" : "train";
   run.create_callbacks();
   check_hook(run, made.params.at(name), Hook::kInitBegin);
   check_hook(run, made.params.at(name), Hook::kInitEnd);

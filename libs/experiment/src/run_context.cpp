@@ -10,6 +10,7 @@
 
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
+#include <ivory/base/log.h>
 #include <ivory/tracking/liveness.h>
 
 namespace ivory {
@@ -18,9 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string user_name() {
-  for (const char* variable :
-       {"LOGNAME", "USER", "LNAME", "USERNAME"})  // the order of Python's getpass.getuser
-    if (const char* name = std::getenv(variable); name != nullptr && *name != '\0') return name;
+  // The order of Python's getpass.getuser. Nothing in Ivory changes the environment while threads run.
+  for (const char* variable : {"LOGNAME", "USER", "LNAME", "USERNAME"}) {
+    const char* name = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+    if (name != nullptr && *name != '\0') return name;
+  }
   std::array<char, 4096> buffer{};
   passwd entry{};
   passwd* found = nullptr;
@@ -36,14 +39,14 @@ std::string program_name() {
 }
 
 std::string first_line(const fs::path& file) {
-  std::string text = read_file(file);
+  const std::string text = read_file(file);
   return text.substr(0, text.find_first_of("\r\n"));
 }
 
 // The git folder of the work tree that holds `directory`.
 std::optional<fs::path> git_folder(fs::path directory) {
   for (directory = fs::weakly_canonical(directory);; directory = directory.parent_path()) {
-    const fs::path git = directory / ".git";
+    fs::path git = directory / ".git";
     if (fs::is_directory(git)) return git;
     if (fs::is_regular_file(git)) {  // a linked work tree: "gitdir: PATH"
       const std::string line = first_line(git);
@@ -64,15 +67,15 @@ std::optional<std::string> git_commit(const fs::path& directory) {
   try {
     const auto git = git_folder(directory);
     if (!git) return std::nullopt;
-    const std::string head = first_line(*git / "HEAD");
+    std::string head = first_line(*git / "HEAD");
     if (!head.starts_with("ref: ")) return head;
     const std::string reference = head.substr(5);
     fs::path common = *git;
     if (fs::exists(*git / "commondir")) common = *git / first_line(*git / "commondir");
     if (fs::exists(common / reference)) return first_line(common / reference);
     if (fs::exists(common / "packed-refs")) return packed(read_file(common / "packed-refs"), reference);
-  } catch (const Error&) {  // a repository that cannot be read only costs its tag
-  } catch (const fs::filesystem_error&) {
+  } catch (const std::exception& error) {  // a repository that cannot be read only costs its tag
+    log_debug(std::string("the git commit is not known: ") + error.what());
   }
   return std::nullopt;
 }

@@ -45,6 +45,12 @@ void Trainer::load_loop_state(const Params& state) {
   batches_ = state.at("batches").as_int();
 }
 
+void Trainer::on_init_end(Run& run) {
+  const auto loaders = loaders_of(run, options_.loader);
+  if (run.mode() == "test" && loaders->test().dataset().size() == 0)
+    throw Error(ErrorCode::kInvalidArgument, "there are no samples to test (none has fold -1)");
+}
+
 void Trainer::start(Run& run) {
   loaders_ = loaders_of(run, options_.loader);
   loaders_->set_seed(run.seed(), run.repeat());
@@ -101,8 +107,6 @@ void Trainer::evaluate(Run& run, DataLoader& loader, Hook after_batch) {
 }
 
 void Trainer::test(Run& run) {
-  if (loaders_->test().dataset().size() == 0)
-    throw Error(ErrorCode::kInvalidArgument, "there are no samples to test (none has fold -1)");
   run.call(Hook::kTestBegin);
   evaluate(run, loaders_->test(), Hook::kTestBatchEnd);
   run.call(Hook::kTestEnd);

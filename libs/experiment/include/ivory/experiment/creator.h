@@ -43,9 +43,9 @@ class Creator : public Entity {
                                       std::string_view name = "run") const;
   // Parameters with every class named and every default filled in.
   [[nodiscard]] Params resolve_params(const Params& args = {}, std::string_view name = "run") const;
-  // Makes every member of the run, lets them look at one another (on_init_begin, on_init_end) and drops them:
-  // whatever would fail fails here. Nothing is written.
-  void check(const Params& args = {}, std::string_view name = "run") const;
+  // Makes every member of the run, lets them look at one another (on_init_begin, on_init_end) as a start in
+  // `mode` does, and drops them: whatever would fail fails here. Nothing is written.
+  void check(const Params& args = {}, std::string_view mode = "both", std::string_view name = "run") const;
   // The value that a name stands for now, by which a word on the command line is read.
   [[nodiscard]] Params present_value(std::string_view parameter, const Params& place = {}) const;
 

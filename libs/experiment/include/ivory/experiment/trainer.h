@@ -35,8 +35,9 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Trains to the last epoch, from the present one on, or tests, as the run's mode says.
   // Errors: kInvalidArgument if the run has no data, or no test samples to test.
+  void on_init_end(Run& run);
+  // Trains to the last epoch, from the present one on, or tests, as the run's mode says.
   void start(Run& run);
 
   [[nodiscard]] int epochs() const noexcept { return options_.epochs; }
