@@ -121,7 +121,7 @@ class IterativeStratifier {
   }
 
   Rows run() {
-    while (const auto label = rarest()) deal(rows_with_[*label], *label);
+    while (const auto label = rarest()) deal(rows_with_[*label], label);
     deal(order_, std::nullopt);
     return std::move(part_);
   }

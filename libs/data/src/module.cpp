@@ -32,11 +32,12 @@ char to_separator(const std::string& text) {
   if (text == "\\t" || text == "tab") return '\t';
   if (text.size() != 1) {
     throw Error(ErrorCode::kInvalidArgument, "separator",
-                "separator is \"" + text + "\"; expected one character, or \"tab\"");
+                "separator is '" + text + "'; expected one character, or 'tab'");
   }
   return text.front();
 }
 
+// NOLINTBEGIN(readability-function-size): a parameter for each argument in YAML
 std::shared_ptr<CsvData> make_csv_data(const Path& path, const Names& target, const MaybeNames& inputs,
                                        const MaybeNames& exclude, const MaybeNames& categorical,
                                        const Text& index, const Text& group, const MaybePath& test,
@@ -84,6 +85,7 @@ std::shared_ptr<NpyData> make_npy_data(const MaybePath& input, const MaybePath& 
       .scale = scale,
   });
 }
+// NOLINTEND(readability-function-size)
 
 std::shared_ptr<DataLoaders> make_data_loaders(std::shared_ptr<Data> data, const DatasetFactory& dataset,
                                                int fold, std::int64_t batch_size, bool shuffle,

@@ -321,8 +321,7 @@ double true_class_loss(std::span<const T> row, std::int64_t actual, bool logits)
     return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   }
   constexpr double epsilon = std::numeric_limits<T>::epsilon();
-  double p = static_cast<double>(row.size() > 1 ? row[k] : row[0]);
-  p = std::clamp(p, epsilon, 1 - epsilon);
+  const double p = std::clamp<double>(row.size() > 1 ? row[k] : row[0], epsilon, 1 - epsilon);
   return -std::log(row.size() == 1 && actual == 0 ? 1 - p : p);
 }
 

@@ -216,7 +216,7 @@ struct Convert<std::function<R(A...)>> : detail::ConvertData<std::function<R(A..
     Callable callable = detail::checked_callable(value, {cpp_type_name(typeid(std::remove_cvref_t<A>))...});
     return [callable = std::move(callable)](A... arguments) -> R {
       std::array<Value, sizeof...(A)> values{to_argument<A>(arguments)...};
-      Value result = callable.call(values);
+      const Value result = callable.call(values);
       if constexpr (!std::is_void_v<R>) {
         auto stored = Convert<std::remove_cvref_t<R>>::from(result);
         return Convert<std::remove_cvref_t<R>>::pass(stored);
