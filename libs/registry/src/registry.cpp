@@ -140,7 +140,7 @@ struct Registry::State {
   }
 
   // What to do about an unknown name.
-  std::string hint(std::string_view name) const {
+  [[nodiscard]] std::string hint(std::string_view name) const {
     const auto* const known = std::ranges::find_if(
         kModulesOfPrefixes, [&](const auto& entry) { return name.starts_with(entry.first); });
     if (known != std::end(kModulesOfPrefixes) && find_source(known->second) == nullptr)
@@ -157,7 +157,7 @@ struct Registry::State {
                    : "; `ivory types` lists what there is";
   }
 
-  Source* find_source(std::string_view module) const {
+  [[nodiscard]] Source* find_source(std::string_view module) const {
     for (const auto& source : sources)
       if (source->manifest.module == module) return source.get();
     return nullptr;
@@ -192,7 +192,7 @@ Registry::Registry() : state_(std::make_unique<State>()) {
   }
   std::ranges::sort(found);
   for (const fs::path& library : found)
-    if (!state_->linked(library)) state_->add_library(library);
+    if (!State::linked(library)) state_->add_library(library);
 }
 
 Registry::~Registry() = default;
