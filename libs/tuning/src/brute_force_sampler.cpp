@@ -83,7 +83,7 @@ class BruteForceSampler final : public Sampler {
   [[nodiscard]] double sample_independent(TrialContext& context, std::string_view name,
                                           const Distribution& distribution) const override {
     const History& history = context.history();
-    Tree& tree = follow_history(context);
+    const Tree& tree = follow_history(context);
     const Node* node = &tree.root;
     std::vector<Path> running;
     for (const std::int64_t number : history.running()) {

@@ -65,7 +65,7 @@ double decimal_to_double(Wide digits, int exponent) {
 // The last value low + k * step that is not above high, exact in decimals (0.1 is a tenth) where they fit.
 double last_reached(double low, double high, double step) {
   std::array<Decimal, 3> decimals{shortest_decimal(low), shortest_decimal(high), shortest_decimal(step)};
-  int least = std::min({decimals[0].exponent, decimals[1].exponent, decimals[2].exponent});
+  const int least = std::min({decimals[0].exponent, decimals[1].exponent, decimals[2].exponent});
   for (auto& decimal : decimals) {
     if (decimal.digits == 0) decimal.exponent = least;
     if (decimal.exponent - least > 21)
@@ -95,23 +95,26 @@ Parts split(const Params& root) {
     return {name->as_string(), *attributes};
   }
   if (const Params* type = root.find("type"); type && type->is_string()) return {type->as_string(), root};
-  fail("a distribution needs a \"name\" with \"attributes\", or a \"type\"");
+  fail(R"(a distribution needs a "name" with "attributes", or a "type")");
 }
 
-double real_of(const Parts& parts, std::string_view key) {
+const Params& get_number(const Parts& parts, std::string_view key) {
   const Params* value = parts.attributes.find(key);
   if (!value || !value->is_number())
     fail("the distribution '" + parts.name + "' needs the number '" + std::string(key) + "'");
-  return value->as_real();
+  return *value;
 }
 
+double real_of(const Parts& parts, std::string_view key) { return get_number(parts, key).as_real(); }
+
 std::int64_t int_of(const Parts& parts, std::string_view key, std::optional<std::int64_t> otherwise = {}) {
-  const Params* value = parts.attributes.find(key);
-  if ((!value || value->is_null()) && otherwise) return *otherwise;
-  const double real = real_of(parts, key);
+  const Params* found = parts.attributes.find(key);
+  if ((!found || found->is_null()) && otherwise) return *otherwise;
+  const Params& value = get_number(parts, key);
+  const double real = value.as_real();
   if (real != std::floor(real) || std::abs(real) > kLargestInt)
     fail("'" + std::string(key) + "' of the distribution '" + parts.name + "' should be an integer, found " +
-         value->to_text());
+         value.to_text());
   return static_cast<std::int64_t>(real);
 }
 

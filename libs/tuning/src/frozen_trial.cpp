@@ -85,12 +85,10 @@ void FrozenTrial::validate() const {
   if (state != TrialState::kWaiting && !datetime_start) contradict(*this, "needs a start");
   if (is_finished(state) != datetime_complete.has_value())
     contradict(*this, is_finished(state) ? "needs an end" : "cannot have an end");
-  for (auto param = params.begin(); param != params.end(); ++param) {
-    if (!param->distribution.contains(param->internal))
-      contradict(*this,
-                 "has the parameter '" + param->name + "' outside its " + param->distribution.to_text());
-    if (find_param(param->name) != &*param)
-      contradict(*this, "has the parameter '" + param->name + "' twice");
+  for (const auto& param : params) {
+    if (!param.distribution.contains(param.internal))
+      contradict(*this, "has the parameter '" + param.name + "' outside its " + param.distribution.to_text());
+    if (find_param(param.name) != &param) contradict(*this, "has the parameter '" + param.name + "' twice");
   }
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include <ivory/base/error.h>
@@ -36,7 +37,7 @@ class GridSampler final : public Sampler {
   [[nodiscard]] std::vector<TrialParam> sample_joint(TrialContext& context) const override {
     const TrialRecord& trial = context.trial();
     if (trial.find_system_attr("grid_id") || trial.find_system_attr("fixed_params")) return {};
-    const std::int64_t size = static_cast<std::int64_t>(order_.size());
+    const auto size = static_cast<std::int64_t>(order_.size());
     std::int64_t point = context.number();
     if (point >= size) {
       const std::vector<std::int64_t> left = unvisited(context);
@@ -64,10 +65,9 @@ class GridSampler final : public Sampler {
       return checked(name, distribution, values->at(rng.below(values->size())));
     }
     std::int64_t index = order_[static_cast<std::size_t>(point->as_int())];
-    const auto& items = search_space_.items();
-    for (auto item = items.rbegin(); item != items.rend(); ++item) {
-      const auto count = static_cast<std::int64_t>(item->value.size());
-      if (item->key == name)
+    for (const auto& item : std::views::reverse(search_space_.items())) {
+      const auto count = static_cast<std::int64_t>(item.value.size());
+      if (item.key == name)
         return checked(name, distribution, values->at(static_cast<std::size_t>(index % count)));
       index /= count;
     }

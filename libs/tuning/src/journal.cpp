@@ -225,7 +225,7 @@ class Line {
     text_ += ']';
     return *this;
   }
-  [[nodiscard]] std::string end() { return text_ + "}\n"; }
+  [[nodiscard]] std::string end() const { return text_ + "}\n"; }
 
  private:
   void name(std::string_view key) {
@@ -411,11 +411,10 @@ class JournalBackend final : public Backend {
     return line;
   }
   // Written first, then replayed with what others wrote before it: the replay tells whether it held.
-  void write(History& history, Line& line) {
+  void write(History& history, const Line& line) {
     file_.append(line.end());
     refresh(history);
   }
-  void write(History& history, Line&& line) { write(history, line); }
 
   void replay(History& history, std::string_view text) {
     Record record;

@@ -237,48 +237,54 @@ std::string Reader::string() {
     out += run;
     at_ = special + 1;
     if (text_[special] == '"') return out;
-    const char escape = at_ < text_.size() ? text_[at_] : '\0';
-    ++at_;
-    switch (escape) {
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'b':
-        out += '\b';
-        break;
-      case 'f':
-        out += '\f';
-        break;
-      case '"':
-      case '\\':
-      case '/':
-        out += escape;
-        break;
-      case 'u': {
-        unsigned unit = hex4();
-        const bool high = unit >= 0xD800 && unit < 0xDC00;
-        if (high && text_.substr(at_).starts_with("\\u")) {
-          at_ += 2;
-          const unsigned low = hex4();
-          if (low < 0xDC00 || low > 0xDFFF) fail("the second half of a surrogate pair");
-          unit = 0x10000U + ((unit - 0xD800U) << 10U) + (low - 0xDC00U);
-        } else if (unit >= 0xD800 && unit <= 0xDFFF) {
-          fail("a surrogate pair");
-        }
-        append_utf8(out, unit);
-        break;
-      }
-      default:
-        --at_;
-        fail("an escape");
-    }
+    escape(out);
   }
+}
+
+void Reader::escape(std::string& out) {
+  const char kind = at_ < text_.size() ? text_[at_] : '\0';
+  ++at_;
+  switch (kind) {
+    case 'n':
+      out += '\n';
+      break;
+    case 'r':
+      out += '\r';
+      break;
+    case 't':
+      out += '\t';
+      break;
+    case 'b':
+      out += '\b';
+      break;
+    case 'f':
+      out += '\f';
+      break;
+    case '"':
+    case '\\':
+    case '/':
+      out += kind;
+      break;
+    case 'u':
+      append_utf8(out, code_point());
+      break;
+    default:
+      --at_;
+      fail("an escape");
+  }
+}
+
+unsigned Reader::code_point() {
+  const unsigned unit = hex4();
+  const bool high = unit >= 0xD800 && unit < 0xDC00;
+  if (high && text_.substr(at_).starts_with("\\u")) {
+    at_ += 2;
+    const unsigned low = hex4();
+    if (low < 0xDC00 || low > 0xDFFF) fail("the second half of a surrogate pair");
+    return 0x10000U + ((unit - 0xD800U) << 10U) + (low - 0xDC00U);
+  }
+  if (unit >= 0xD800 && unit <= 0xDFFF) fail("a surrogate pair");
+  return unit;
 }
 
 Params Reader::number() {

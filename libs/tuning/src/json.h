@@ -58,6 +58,8 @@ class Reader {
   void expect(char character);
   bool word(std::string_view text);
   Params number();
+  void escape(std::string& out);  // after the backslash
+  unsigned code_point();          // after \u
   unsigned hex4();
 
   std::string_view text_;

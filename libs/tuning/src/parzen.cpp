@@ -77,17 +77,27 @@ void ParzenEstimator::set_kernel(Dimension& dimension, std::uint32_t slot, doubl
       dimension.kind == Kind::kContinuous ? kLogSqrt2Pi + std::log(sigma) + mass : mass;
 }
 
-void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& lookup) {
+std::size_t ParzenEstimator::count_unchanged(std::span<const ParzenKey> keys) const {
   std::size_t same = 0;
   while (same < known_.size() && same < keys.size() && known_[same].key == keys[same] && !keys[same].running)
     ++same;
+  return same;
+}
+
+void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& lookup) {
+  const std::size_t same = count_unchanged(keys);
   if (same == known_.size() && same == keys.size()) return;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < same; ++i) kept += known_[i].used ? 1 : 0;
+  replace_after(kept, follow_from(same, kept, keys, lookup));
+  refresh();
+}
 
-  // Rows after the common beginning, the old ones taken over where they stay.
+std::vector<double> ParzenEstimator::follow_from(std::size_t same, std::size_t kept,
+                                                 std::span<const ParzenKey> keys, const Lookup& lookup) {
+  // The old ones are taken over where they stay.
   const std::size_t width = dimensions_.size();
-  std::vector<Known> known(known_.begin() + static_cast<std::ptrdiff_t>(same), known_.end());
+  const std::vector<Known> known(known_.begin() + static_cast<std::ptrdiff_t>(same), known_.end());
   std::vector<double> rows, row(width);
   std::size_t old = 0, old_slot = kept + 1;
   known_.resize(same);
@@ -105,7 +115,11 @@ void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& look
     if (entry.used) rows.insert(rows.end(), row.begin(), row.end());
     known_.push_back(entry);
   }
+  return rows;
+}
 
+void ParzenEstimator::replace_after(std::size_t kept, const std::vector<double>& rows) {
+  const std::size_t width = dimensions_.size();
   const std::size_t fresh = width == 0 ? 0 : rows.size() / width;
   if (kept < size_) {
     for (auto& dimension : dimensions_)
@@ -120,10 +134,9 @@ void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& look
     }
     if (dimension.kind != Kind::kChoices) insert_sorted(dimension, kept + 1);
   }
-  refresh();
 }
 
-void ParzenEstimator::insert_sorted(Dimension& dimension, std::size_t first_new) {
+void ParzenEstimator::insert_sorted(Dimension& dimension, std::size_t first_new) const {
   const auto less = [](const Sorted& a, const Sorted& b) {
     return a.value < b.value || (a.value == b.value && a.slot < b.slot);
   };
@@ -244,6 +257,58 @@ double ParzenEstimator::cell_mass(std::size_t dimension, double internal,
          kernel.log_norm;
 }
 
+// Each value that occurs is worked out once for each kernel that differs.
+struct ParzenEstimator::Column {
+  std::map<double, std::vector<double>> by_value;  // cells: by distinct kernel
+  std::vector<const std::vector<double>*> of_row;
+  // By value's table: the terms of the block of kernels at hand.
+  std::map<const std::vector<double>*, std::array<double, kKernelBlock>> terms;
+};
+
+std::vector<double> ParzenEstimator::points_of(std::span<const double> rows,
+                                               const std::vector<std::size_t>& numbers) const {
+  const std::size_t width = space_.size(), count = rows.size() / width;
+  std::vector<double> points(count * numbers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j < numbers.size(); ++j)
+      points[i * numbers.size() + j] = to_interval(space_[numbers[j]], rows[i * width + numbers[j]]);
+  }
+  return points;
+}
+
+void ParzenEstimator::tabulate(std::size_t dimension, std::span<const double> rows, Column& column) const {
+  const bool cells = dimensions_[dimension].kind == Kind::kCells;
+  const std::size_t width = space_.size(), count = rows.size() / width;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double value = rows[i * width + dimension];
+    const auto [entry, fresh] = column.by_value.try_emplace(value);
+    if (fresh && cells) {
+      for (const auto& kernel : dimensions_[dimension].distinct)
+        entry->second.push_back(cell_mass(dimension, value, kernel));
+    }
+    column.of_row.push_back(&entry->second);
+  }
+}
+
+// Of the block of kernels from slot `begin` on.
+void ParzenEstimator::work_out_terms(std::size_t dimension, std::size_t begin, Column& column) const {
+  const Dimension& kernels = dimensions_[dimension];
+  const std::size_t end = std::min(begin + kKernelBlock, size_ + 1);
+  const double share = 1 / (static_cast<double>(size_) + 1);
+  const double total = std::log(1 + share * kernels.high);
+  const double own = std::log(1 + share) - total, other = std::log(share) - total;
+  for (const auto& [value, table] : column.by_value) {
+    auto& term = column.terms[&table];
+    term.fill(0);
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      term[slot - begin] = kernels.kind == Kind::kCells    ? table[kernels.distinct_of[slot]]
+                           : slot == 0                     ? -std::log(kernels.high)
+                           : kernels.centre[slot] == value ? own
+                                                           : other;
+    }
+  }
+}
+
 std::vector<double> ParzenEstimator::log_density(std::span<const double> rows) const {
   const std::size_t width = space_.size();
   if (width == 0) return {};
@@ -252,58 +317,21 @@ std::vector<double> ParzenEstimator::log_density(std::span<const double> rows) c
   std::vector<std::size_t> numbers, others;
   for (std::size_t d = 0; d < width; ++d)
     (dimensions_[d].kind == Kind::kContinuous ? numbers : others).push_back(d);
-  std::vector<double> points(count * numbers.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t j = 0; j < numbers.size(); ++j)
-      points[i * numbers.size() + j] = to_interval(space_[numbers[j]], rows[i * width + numbers[j]]);
-  }
-
-  // Of steps and choices: each value that occurs is worked out once for each kernel that differs.
-  struct Column {
-    std::map<double, std::vector<double>> by_value;  // cells: by distinct kernel
-    std::vector<const std::vector<double>*> of_row;
-  };
+  const std::vector<double> points = points_of(rows, numbers);
   std::vector<Column> columns(others.size());
-  for (std::size_t c = 0; c < others.size(); ++c) {
-    const Dimension& dimension = dimensions_[others[c]];
-    for (std::size_t i = 0; i < count; ++i) {
-      const double value = rows[i * width + others[c]];
-      const auto [entry, fresh] = columns[c].by_value.try_emplace(value);
-      if (fresh && dimension.kind == Kind::kCells) {
-        for (const auto& kernel : dimension.distinct)
-          entry->second.push_back(cell_mass(others[c], value, kernel));
-      }
-      columns[c].of_row.push_back(&entry->second);
-    }
-  }
+  for (std::size_t c = 0; c < others.size(); ++c) tabulate(others[c], rows, columns[c]);
 
   std::vector<MixtureSum> sums(count);
   std::vector<const double*> centre(numbers.size()), scale(numbers.size()), terms(others.size());
-  std::vector<std::map<const std::vector<double>*, std::array<double, kKernelBlock>>> blocks(others.size());
-  const double share = 1 / (static_cast<double>(size_) + 1);
   for (std::size_t begin = 0; begin < base_.size(); begin += kKernelBlock) {
-    const std::size_t end = std::min(begin + kKernelBlock, size_ + 1);
     for (std::size_t j = 0; j < numbers.size(); ++j) {
       centre[j] = dimensions_[numbers[j]].centre.data() + begin;
       scale[j] = dimensions_[numbers[j]].scale.data() + begin;
     }
-    for (std::size_t c = 0; c < others.size(); ++c) {
-      const Dimension& dimension = dimensions_[others[c]];
-      for (const auto& [value, table] : columns[c].by_value) {
-        auto& term = blocks[c][&table];
-        term.fill(0);
-        const double total = std::log(1 + share * dimension.high);
-        const double own = std::log(1 + share) - total, other = std::log(share) - total;
-        for (std::size_t slot = begin; slot < end; ++slot) {
-          term[slot - begin] = dimension.kind == Kind::kCells    ? table[dimension.distinct_of[slot]]
-                               : slot == 0                       ? -std::log(dimension.high)
-                               : dimension.centre[slot] == value ? own
-                                                                 : other;
-        }
-      }
-    }
+    for (std::size_t c = 0; c < others.size(); ++c) work_out_terms(others[c], begin, columns[c]);
     for (std::size_t i = 0; i < count; ++i) {
-      for (std::size_t c = 0; c < others.size(); ++c) terms[c] = blocks[c].at(columns[c].of_row[i]).data();
+      for (std::size_t c = 0; c < others.size(); ++c)
+        terms[c] = columns[c].terms.at(columns[c].of_row[i]).data();
       add_block({centre, scale, base_.data() + begin, weight_.data() + begin,
                  points.data() + i * numbers.size(), terms},
                 sums[i]);

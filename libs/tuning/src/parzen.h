@@ -80,13 +80,27 @@ class ParzenEstimator {
     bool used = false;
   };
 
+  struct Column;  // of log_density: a parameter of steps or choices
+
   void resize(std::size_t size);
-  void insert_sorted(Dimension& dimension, std::size_t first_new);
+  // How many observations at the beginning are those of `keys` and have ended.
+  [[nodiscard]] std::size_t count_unchanged(std::span<const ParzenKey> keys) const;
+  // Makes what is known from `same` on that of `keys`; returns the observations there, a row each.
+  // `kept`: how many before `same` are observations.
+  [[nodiscard]] std::vector<double> follow_from(std::size_t same, std::size_t kept,
+                                                std::span<const ParzenKey> keys, const Lookup& lookup);
+  // Puts the rows in place of all observations after the first `kept`.
+  void replace_after(std::size_t kept, const std::vector<double>& rows);
+  void insert_sorted(Dimension& dimension, std::size_t first_new) const;
   void refresh();
   void refresh_bandwidths(Dimension& dimension);
   void set_kernel(Dimension& dimension, std::uint32_t slot, double sigma);
   void number_distinct(Dimension& dimension);
   [[nodiscard]] double sample_number(const Dimension& dimension, std::uint32_t slot, Rng& rng) const;
+  [[nodiscard]] std::vector<double> points_of(std::span<const double> rows,
+                                              const std::vector<std::size_t>& numbers) const;
+  void tabulate(std::size_t dimension, std::span<const double> rows, Column& column) const;
+  void work_out_terms(std::size_t dimension, std::size_t begin, Column& column) const;
   [[nodiscard]] double cell_mass(std::size_t dimension, double internal,
                                  const Dimension::Distinct& kernel) const;
 

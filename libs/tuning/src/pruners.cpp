@@ -346,8 +346,29 @@ double exact_tail(std::size_t n, double t) {
     ways.swap(next);
   }
   double tail = 0;
-  for (std::size_t s = ways.size(); s-- > 0 && static_cast<double>(s) >= t;) tail += ways[s];
+  for (std::size_t s = ways.size(); s > 0 && static_cast<double>(s - 1) >= t; --s) tail += ways[s - 1];
   return std::min(tail, 1.0);
+}
+
+struct RankSums {
+  double plus = 0, minus = 0;  // of positive and negative differences; zeros count half on either side
+  double ties = 0;             // sum of t^3 - t over groups of t equal magnitudes
+};
+
+// Of differences sorted by magnitude.
+RankSums rank_sums(std::span<const double> sorted) {
+  RankSums sums;
+  for (std::size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
+    while (end < sorted.size() && std::abs(sorted[end]) == std::abs(sorted[begin])) ++end;
+    const auto equal = static_cast<double>(end - begin);
+    const double rank = static_cast<double>(begin + end + 1) / 2;  // the mean rank, from 1
+    sums.ties += equal * (equal * equal - 1);
+    for (std::size_t i = begin; i < end; ++i) {
+      sums.plus += sorted[i] > 0 ? rank : sorted[i] == 0 ? rank / 2 : 0;
+      sums.minus += sorted[i] < 0 ? rank : sorted[i] == 0 ? rank / 2 : 0;
+    }
+  }
+  return sums;
 }
 }  // namespace
 
@@ -357,17 +378,7 @@ double wilcoxon_p_value(std::span<const double> differences, Alternative alterna
   std::ranges::sort(sorted, {}, [](double value) { return std::abs(value); });
   const std::size_t count = sorted.size();
   const auto n = static_cast<double>(count);
-  double plus = 0, minus = 0, ties = 0;
-  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
-    while (end < count && std::abs(sorted[end]) == std::abs(sorted[begin])) ++end;
-    const auto equal = static_cast<double>(end - begin);
-    const double rank = static_cast<double>(begin + end + 1) / 2;  // the mean rank, from 1
-    ties += equal * (equal * equal - 1);
-    for (std::size_t i = begin; i < end; ++i) {
-      plus += sorted[i] > 0 ? rank : sorted[i] == 0 ? rank / 2 : 0;
-      minus += sorted[i] < 0 ? rank : sorted[i] == 0 ? rank / 2 : 0;
-    }
-  }
+  const auto [plus, minus, ties] = rank_sums(sorted);
   const bool has_zeros = !sorted.empty() && sorted.front() == 0;
   if (count <= kExactUpTo && ties == 0 && !has_zeros)
     return exact_tail(count, alternative == Alternative::kGreater ? plus : minus);

@@ -57,6 +57,18 @@ std::string describe(std::span<const double> values) {
   for (const double value : values) words.push_back(real_to_text(value));
   return "[" + join(words) + "]";
 }
+
+// Lowers a flag when the scope ends.
+class FlagLowerer {
+ public:
+  explicit FlagLowerer(std::atomic<bool>& flag) noexcept : flag_(flag) {}
+  FlagLowerer(const FlagLowerer&) = delete;
+  FlagLowerer& operator=(const FlagLowerer&) = delete;
+  ~FlagLowerer() { flag_ = false; }
+
+ private:
+  std::atomic<bool>& flag_;
+};
 }  // namespace
 
 // The study's body. Its mutex guards the history and the backend; methods ending in _locked need it held.
@@ -357,10 +369,7 @@ void Study::run(const Objective& objective, const OptimizeOptions& options) {
   if (engine_->optimizing.exchange(true))
     throw Error(ErrorCode::kConflict,
                 "optimize is running on this study already: it cannot be called from its objective");
-  struct Lowered {
-    std::atomic<bool>& flag;
-    ~Lowered() { flag = false; }
-  } lowered{engine_->optimizing};
+  const FlagLowerer lowerer(engine_->optimizing);
   engine_->stopping = false;
   Campaign campaign(options);
   const auto work = [&] {

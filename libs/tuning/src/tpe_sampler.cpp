@@ -75,7 +75,7 @@ class TpeSampler final : public Sampler {
     const History& history = context.history();
     const bool joint = options_.group || options_.multivariate.value_or(history.is_single_objective());
     if (!joint || starts(history)) return {};
-    State& state = context.memory<State>(this);
+    auto& state = context.memory<State>(this);
     std::vector<TrialParam> proposal;
     if (options_.group) {
       std::size_t index = 0;
@@ -96,7 +96,7 @@ class TpeSampler final : public Sampler {
     Rng rng = context.rng(seed_, name);
     const auto id = context.history().find_name(name);
     if (starts(context.history()) || !id) return sample_uniform(distribution, rng);
-    State& state = context.memory<State>(this);
+    auto& state = context.memory<State>(this);
     return best_draw(context, state, std::vector{*id}, {distribution}, rng).front();
   }
 
