@@ -45,7 +45,7 @@ void Trainer::load_loop_state(const Params& state) {
   batches_ = state.at("batches").as_int();
 }
 
-void Trainer::on_init_end(Run& run) {
+void Trainer::on_init_end(Run& run) const {
   const auto loaders = loaders_of(run, options_.loader);
   if (run.mode() == "test" && loaders->test().dataset().size() == 0)
     throw Error(ErrorCode::kInvalidArgument, "there are no samples to test (none has fold -1)");

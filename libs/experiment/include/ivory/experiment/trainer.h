@@ -36,7 +36,7 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   // Errors: kInvalidArgument if the run has no data, or no test samples to test.
-  void on_init_end(Run& run);
+  void on_init_end(Run& run) const;
   // Trains to the last epoch, from the present one on, or tests, as the run's mode says.
   void start(Run& run);
 
