@@ -153,9 +153,9 @@ holder: {class: zoo.Holder, value: {a: [1, {class: zoo.ReLU}], b: text}}
 
 TEST(Blueprint, StartsRelativePathsFromTheDirectory) {
   const char* yaml = "files: {class: zoo.Files, path: a/b.csv, more: [c, /d]}";
-  const Made made(yaml, "zoo", "/home/x");
-  EXPECT_EQ("/home/x/a/b.csv", made.get<zoo::Files>("files").path);
-  EXPECT_THAT(made.get<zoo::Files>("files").more, ElementsAre("/home/x/c", "/d"));
+  const Made made(yaml, "zoo", "/project");
+  EXPECT_EQ("/project/a/b.csv", made.get<zoo::Files>("files").path);
+  EXPECT_THAT(made.get<zoo::Files>("files").more, ElementsAre("/project/c", "/d"));
   EXPECT_EQ("a/b.csv", Made(yaml).get<zoo::Files>("files").path);
   EXPECT_EQ(Params("a/b.csv"), made.blueprint().resolved().at("files").at("path"));
 }
