@@ -111,10 +111,14 @@ TEST(Data, AFoldThatIsNotThereNamesThoseThatAre) {
   one.on_created();
   EXPECT_THAT(error_of([&] { return one.rows_of("train", 0); }).what(),
               HasSubstr("leaves nothing to train on"));
-  Rows none({-1, -1});
-  none.on_created();
-  EXPECT_THAT(error_of([&] { return none.rows_of("train", 0); }).what(),
-              HasSubstr("none that can be validated"));
+}
+
+TEST(Data, WhoseSamplesAreAllTestSamplesHasNoOtherPartInAnyFold) {
+  Rows data({-1, -1});
+  data.on_created();
+  EXPECT_TRUE(data.rows_of("train", 3).empty());
+  EXPECT_TRUE(data.rows_of("val", 3).empty());
+  EXPECT_EQ((std::vector<std::int64_t>{0, 1}), data.rows_of("test", 3));
 }
 
 TEST(Data, RefusesArraysThatDoNotFit) {
@@ -197,6 +201,32 @@ TEST(Datasets, MakeTheirPartsByTheFactory) {
       error_of([&] { Datasets(std::make_shared<Rows>(Values{0, 1, 1}), factory, 0); }).what(),
       HasSubstr("the sample with index 1 is both in the training and in the validation part of fold 0"));
   EXPECT_THAT(modes, ElementsAre("train", "val", "test"));
+}
+
+TEST(Datasets, MakeTheTestPartOfOtherSamplesByTheSameFactory) {
+  const DatasetFactory factory = [](std::shared_ptr<Data> data, std::string mode, int fold) {
+    const Transform negative = [](const std::string& part, const Array& input, const Array& target) {
+      return std::pair(part == "test" ? Array::zeros(input.dtype(), input.shape()) : input, target);
+    };
+    return std::make_shared<Dataset>(std::move(data), mode, fold, negative);
+  };
+  const Datasets sets(std::make_shared<Rows>(Values{0, 1, 1}), factory, 1);
+  const auto other = sets.with_test(std::make_shared<Rows>(Values{-1, -1}));
+  EXPECT_EQ(0, other->train()->size());
+  EXPECT_EQ(0, other->val()->size());
+  EXPECT_EQ(2, other->test()->size());
+  EXPECT_EQ(1, other->fold());
+  EXPECT_THAT(other->test()->all().input.view<float>(), testing::Each(0));
+  EXPECT_THAT(error_of([&] { return sets.with_test(std::make_shared<Rows>(Values{-1, 0})); }).what(),
+              HasSubstr("does not exist"));
+  EXPECT_THAT(error_of([&] { return sets.with_test(std::make_shared<Rows>(Values{-1, 1, 0})); }).what(),
+              HasSubstr("must all be test samples"));
+}
+
+TEST(Datasets, OfTestSamplesAloneAreRefused) {
+  const Error error = error_of([] { Datasets(std::make_shared<Rows>(Values{-1, -1})); });
+  EXPECT_EQ("fold", error.argument());
+  EXPECT_THAT(error.what(), HasSubstr("leaves nothing to train on"));
 }
 
 TEST(Datasets, LearnFromTheTrainingPartOfTheirFoldAlone) {

@@ -128,7 +128,10 @@ std::vector<std::int64_t> Data::rows_of(std::string_view mode, int fold_wanted) 
                 "there is no part \"" + std::string(mode) + "\" of the data" + did_you_mean(mode, kModes));
   }
   const std::vector<int> there = folds();
-  if (!std::binary_search(there.begin(), there.end(), fold_wanted)) {
+  const auto values = fold.view<std::int64_t>();
+  // Samples to predict are all test samples, whatever fold their model was trained for.
+  const bool all_test = std::ranges::all_of(values, [](auto value) { return value == -1; });
+  if (!all_test && !std::binary_search(there.begin(), there.end(), fold_wanted)) {
     const bool first = time_series && fold_wanted == 0;
     throw Error(
         ErrorCode::kInvalidArgument, "fold",
@@ -138,14 +141,13 @@ std::vector<std::int64_t> Data::rows_of(std::string_view mode, int fold_wanted) 
             folds_text(there));
   }
   std::vector<std::int64_t> rows;
-  const auto values = fold.view<std::int64_t>();
   for (std::size_t row = 0; row < values.size(); ++row) {
     const auto value = values[row];
     const bool train = value >= 0 && (time_series ? value < fold_wanted : value != fold_wanted);
     const bool wanted = mode == "train" ? train : value == (mode == "val" ? fold_wanted : -1);
     if (wanted) rows.push_back(static_cast<std::int64_t>(row));
   }
-  if (mode == "train" && rows.empty()) {
+  if (mode == "train" && rows.empty() && !all_test) {
     throw Error(ErrorCode::kInvalidArgument, "fold",
                 "fold " + std::to_string(fold_wanted) + " leaves nothing to train on; " + folds_text(there));
   }
@@ -160,8 +162,9 @@ std::shared_ptr<const Data::Prepared> Data::prepared(int fold_wanted) const {
   const std::lock_guard lock(prepared_mutex_);
   if (prepared_ != nullptr && prepared_fold_ == fold_wanted) return prepared_;
   auto made = std::make_shared<Prepared>();
-  made->fitted = fit(rows_of("train", fold_wanted));
-  made->input = prepare(input, made->fitted);
+  const std::vector<std::int64_t> train = rows_of("train", fold_wanted);
+  if (!train.empty()) made->fitted = fit(train);
+  made->input = train.empty() ? input : prepare(input, made->fitted);
   if (made->input.ndim() == 0 || made->input.rows() != size())
     fail("prepare() made " + made->input.describe() + " of " + std::to_string(size()) + " samples");
   prepared_ = std::move(made);

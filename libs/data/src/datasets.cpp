@@ -31,11 +31,19 @@ void check_leak(const Dataset& train, const Dataset& val) {
 }  // namespace
 
 Datasets::Datasets(std::shared_ptr<Data> data, const DatasetFactory& dataset, int fold)
-    : data_(std::move(data)), fold_(fold) {
+    : Datasets(dataset, std::move(data), fold) {
+  if (train_->size() == 0)
+    throw Error(ErrorCode::kInvalidArgument, "fold",
+                "fold " + std::to_string(fold) + " leaves nothing to train on; all samples are test samples");
+  check_leak(*train_, *val_);
+}
+
+Datasets::Datasets(DatasetFactory factory, std::shared_ptr<Data> data, int fold)
+    : factory_(std::move(factory)), data_(std::move(data)), fold_(fold) {
   assert(data_ != nullptr && "Datasets are the parts of some Data");
   data_->on_created();
   const auto make = [&](const std::string& mode) {
-    auto part = dataset ? dataset(data_, mode, fold) : std::make_shared<Dataset>(data_, mode, fold);
+    auto part = factory_ ? factory_(data_, mode, fold) : std::make_shared<Dataset>(data_, mode, fold);
     if (part == nullptr)
       throw Error(ErrorCode::kInvalidArgument, "dataset", "dataset made nothing for " + mode);
     return part;
@@ -43,7 +51,18 @@ Datasets::Datasets(std::shared_ptr<Data> data, const DatasetFactory& dataset, in
   train_ = make("train");
   val_ = make("val");
   test_ = make("test");
-  check_leak(*train_, *val_);
+}
+
+struct Datasets::TestOnly : Datasets {
+  TestOnly(const Datasets& like, std::shared_ptr<Data> samples)
+      : Datasets(like.factory_, std::move(samples), like.fold_) {}
+};
+
+std::shared_ptr<Datasets> Datasets::with_test(std::shared_ptr<Data> samples) const {
+  auto parts = std::make_shared<TestOnly>(*this, std::move(samples));
+  if (parts->test()->size() != parts->data()->size())
+    throw Error(ErrorCode::kInvalidArgument, "samples to predict must all be test samples (fold -1)");
+  return parts;
 }
 
 const std::shared_ptr<Dataset>& Datasets::get(std::string_view mode) const {

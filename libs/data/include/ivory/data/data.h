@@ -58,7 +58,8 @@ class Data {
   // Samples of `rows` (positions, not indexes), as init() left them.
   [[nodiscard]] Batch get(std::span<const std::int64_t> rows) const;
 
-  // Positions of the samples of a part, ascending; mode is "train", "val" or "test".
+  // Positions of the samples of a part, ascending; mode is "train", "val" or "test". Where all are test
+  // samples, any fold will do, and its other parts are empty.
   // Errors: kInvalidArgument about the argument "fold" (naming those there are) or "mode".
   [[nodiscard]] std::vector<std::int64_t> rows_of(std::string_view mode, int fold) const;
   // The folds that can be validated, ascending.
@@ -74,8 +75,8 @@ class Data {
     Params fitted;
     Array input;  // all samples, prepared for one fold
   };
-  // fit() on the training part of the fold, then prepare() of all inputs. The last fold's is kept, so the
-  // three parts of a fold share one.
+  // fit() on the training part of the fold, then prepare() of all inputs; without a training part the inputs
+  // as they are. The last fold's is kept, so the three parts of a fold share one.
   [[nodiscard]] std::shared_ptr<const Prepared> prepared(int fold) const;
 
  protected:

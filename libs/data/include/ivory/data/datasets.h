@@ -28,10 +28,18 @@ class Datasets {
   [[nodiscard]] const std::shared_ptr<Dataset>& test() const noexcept { return test_; }
   // By mode: "train", "val", "test". Errors: kInvalidArgument about "mode".
   [[nodiscard]] const std::shared_ptr<Dataset>& get(std::string_view mode) const;
+  // The same parts of other samples, made by the same factory: all of `samples` are test samples, their
+  // inputs ready for a model (see Data::prepare), and there is nothing to train on. For predicting. Errors:
+  // kInvalidArgument if one is no test sample.
+  [[nodiscard]] std::shared_ptr<Datasets> with_test(std::shared_ptr<Data> samples) const;
   // What was learned from the training part, to prepare new data with Data::prepare.
   [[nodiscard]] const Params& fitted() const noexcept { return train_->fitted(); }
 
  private:
+  struct TestOnly;
+  // Checks nothing but that the parts are there.
+  Datasets(DatasetFactory factory, std::shared_ptr<Data> data, int fold);
+  DatasetFactory factory_;
   std::shared_ptr<Data> data_;
   int fold_;
   std::shared_ptr<Dataset> train_, val_, test_;
