@@ -110,45 +110,5 @@ TEST(PartialFixedSampler, FixesSomeAndLeavesTheRest) {
               HasSubstr("fixed value 9 of 'n'"));
 }
 
-TEST(Halton, BeginsAsTheSequenceDoes) {
-  const std::vector<std::vector<double>> expected{{0, 0, 0},
-                                                  {1 / 2., 1 / 3., 1 / 5.},
-                                                  {1 / 4., 2 / 3., 2 / 5.},
-                                                  {3 / 4., 1 / 9., 3 / 5.},
-                                                  {1 / 8., 4 / 9., 4 / 5.}};
-  for (std::uint64_t i = 0; i < expected.size(); ++i) {
-    const std::vector<double> point = halton_point(i, 3);
-    for (std::size_t d = 0; d < 3; ++d) EXPECT_NEAR(point[d], expected[i][d], 1e-15);
-  }
-}
-
-TEST(Halton, ScrambledFillsEachCellOfItsBaseAlike) {
-  for (std::size_t d = 0; d < 3; ++d) {
-    const std::size_t cells = std::vector<std::size_t>{16, 27, 25}[d];
-    std::vector<int> hits(cells);
-    for (std::uint64_t i = 0; i < 4 * cells; ++i)
-      ++hits[static_cast<std::size_t>(halton_point(i, 3, true, 9)[d] * static_cast<double>(cells))];
-    EXPECT_EQ(hits, std::vector<int>(cells, 4));
-  }
-  EXPECT_NE(halton_point(3, 2, true, 1), halton_point(3, 2, true, 2));
-}
-
-TEST(HaltonSampler, IsMoreEvenThanChance) {
-  const auto emptiest = [](std::unique_ptr<Sampler> sampler) {
-    Study study = create_study({.sampler = std::move(sampler)});
-    std::vector<int> cells(64);
-    study.optimize(
-        [&](Trial& trial) {
-          const double x = trial.suggest_float("x", 0, 1), y = trial.suggest_float("y", 0, 1);
-          ++cells[static_cast<std::size_t>(x * 8) * 8 + static_cast<std::size_t>(y * 8)];
-          return x;
-        },
-        {.n_trials = 256});
-    return std::ranges::count(cells, 0);
-  };
-  EXPECT_LT(emptiest(make_halton_sampler({.scramble = true, .seed = 1})),
-            1 + emptiest(make_random_sampler({.seed = 1})) / 2);
-}
-
 }  // namespace
 }  // namespace ivory::tuning

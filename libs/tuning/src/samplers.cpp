@@ -10,8 +10,12 @@ std::span<const SamplerEntry> sampler_table() {
                    [](std::uint64_t seed) { return make_tpe_sampler({.seed = seed}); }},
       SamplerEntry{"random", "evenly from each range",
                    [](std::uint64_t seed) { return make_random_sampler({.seed = seed}); }},
-      SamplerEntry{"halton", "a sequence that fills the box evenly",
-                   [](std::uint64_t seed) { return make_halton_sampler({.scramble = true, .seed = seed}); }},
+      SamplerEntry{"qmc", "the Sobol sequence, which fills the box evenly",
+                   [](std::uint64_t seed) { return make_qmc_sampler({.scramble = true, .seed = seed}); }},
+      SamplerEntry{"halton", "the Halton sequence, which fills the box evenly",
+                   [](std::uint64_t seed) {
+                     return make_qmc_sampler({.type = QmcType::kHalton, .scramble = true, .seed = seed});
+                   }},
   };
   return kTable;
 }

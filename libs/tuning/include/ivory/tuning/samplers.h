@@ -52,17 +52,18 @@ struct BruteForceOptions {
 // study stops. Failed trials count. Errors: kInvalidArgument for a float without steps.
 [[nodiscard]] std::unique_ptr<Sampler> make_brute_force_sampler(const BruteForceOptions& options = {});
 
-struct HaltonOptions {
-  bool scramble = false;  // each digit by a permutation of its own (Owen, arXiv 1706.02808)
+enum class QmcType : std::uint8_t { kSobol, kHalton };
+struct QmcOptions {
+  QmcType type = QmcType::kSobol;
+  bool scramble = false;  // at random, so that no point lies in a corner and seeds differ; still as even
   std::optional<std::uint64_t> seed = {};
 };
-// The Halton sequence (Halton 1960): points that fill the box of the parameters that all COMPLETE trials
-// have, more evenly than chance; point k for trial k, at any number of workers. Other parameters are sampled
-// at random.
-[[nodiscard]] std::unique_ptr<Sampler> make_halton_sampler(const HaltonOptions& options = {});
-// Point `index` of the sequence, in [0, 1)^dimensions.
-[[nodiscard]] std::vector<double> halton_point(std::uint64_t index, std::size_t dimensions,
-                                               bool scramble = false, std::uint64_t seed = 0);
+// A low-discrepancy sequence: points that fill the box of the parameters that all COMPLETE trials have, more
+// evenly than chance; point k for trial k, at any number of workers that share the seed. Sobol (1967; Joe and
+// Kuo 2008; scrambled: Matousek 1998), most even over 2^k trials; Halton (1960; scrambled: Owen, arXiv
+// 1706.02808). Choices are a coordinate cut into equal parts. Other parameters, and the first trial, are
+// sampled at random.
+[[nodiscard]] std::unique_ptr<Sampler> make_qmc_sampler(const QmcOptions& options = {});
 
 // Gives these parameters (external values by name) and leaves the others to `base`.
 // Errors: kInvalidArgument for a value outside the distribution asked for.
