@@ -6,25 +6,32 @@
 #include <ivory/base/error.h>
 #include <ivory/base/rng.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/tracker.h>
 #include <ivory/registry/overrides.h>
+
+#include "run_row.h"
 
 namespace ivory {
 namespace {
 
-// Keys of a section that are no members: what ivory.Run takes, and what is filled in.
-std::vector<std::string> setting_names(const Registry& registry) {
-  std::vector<std::string> names = registry.get("ivory.Run").arg_names();
+// The class that a section is of.
+const TypeInfo& class_of(const Registry& registry, std::string_view section) {
+  return registry.get(section == "task" ? "ivory.Task" : "ivory.Run");
+}
+
+// Keys of a section that are no members: what its class takes, and what is filled in.
+std::vector<std::string> setting_names(const TypeInfo& entity) {
+  std::vector<std::string> names = entity.arg_names();
   names.insert(names.end(), {"class", "name", "id"});
   return names;
 }
 
-void check_settings(const Registry& registry, const Params& section) {
-  const TypeInfo& run = registry.get("ivory.Run");
+void check_settings(const Registry& registry, const TypeInfo& entity, const Params& section) {
   for (const auto& [key, value] : section.items()) {
-    if (key == "class" && registry.get(value.as_string(), value).name != run.name)
+    if (key == "class" && registry.get(value.as_string(), value).name != entity.name)
       throw Error(ErrorCode::kInvalidArgument,
-                  at_place(value, "expected the class ivory.Run, found " + value.as_string()));
-    const ArgInfo* arg = run.find_arg(key);
+                  at_place(value, "expected the class " + entity.name + ", found " + value.as_string()));
+    const ArgInfo* arg = entity.find_arg(key);
     if (arg == nullptr || accepts(arg->type, value)) continue;
     throw Error(ErrorCode::kInvalidArgument,
                 at_place(value, "'" + key + "' takes " + arg->type.to_text() + ", found " + value.to_text()));
@@ -67,6 +74,16 @@ class LazyMembers {
   Members made_;
 };
 
+// What is made from a task is not that task.
+void forget_identities(Params& params, std::string_view name) {
+  for (const std::string_view section : {"task", "study"}) {
+    Params* other = section == name ? nullptr : params.find(section);
+    if (other == nullptr || !other->is_map()) continue;
+    const bool named = other->erase("name");
+    if ((other->erase("id") || named) && other->empty()) params.erase(section);
+  }
+}
+
 }  // namespace
 
 struct Creator::Plan {
@@ -84,12 +101,16 @@ const Workshop& Creator::workshop() const {
 
 std::pair<Params, Params> Creator::create_params(const Params& args, std::string_view name) const {
   const Params* section = params_.find(name);
+  static const Params kEmpty = Params::map();
+  if (name == "task" && (section == nullptr || section->is_null()))
+    section = &kEmpty;  // needs no file's word
   if (section == nullptr)
     throw Error(ErrorCode::kInvalidArgument, "there is no section '" + std::string(name) +
                                                  "' in the parameters" + did_you_mean(name, params_.keys()));
   Overridden overridden = apply_overrides(*workshop().registry, library_of_section(*section), *section, args);
   Params params = params_;
   params.set(name, std::move(overridden.params));
+  forget_identities(params, name);
   return {std::move(params), std::move(overridden.update)};
 }
 
@@ -97,8 +118,9 @@ Creator::Plan Creator::plan(const Params& args, std::string_view name) const {
   auto [params, update] = create_params(args, name);
   const Registry& registry = *workshop().registry;
   const Params& section = params.at(name);
-  check_settings(registry, section);
-  Blueprint blueprint(registry, section, library_of_section(section), setting_names(registry),
+  const TypeInfo& entity = class_of(registry, name);
+  check_settings(registry, entity, section);
+  Blueprint blueprint(registry, section, library_of_section(section), setting_names(entity),
                       workshop().directory);
   ProcessSettings process;
   process.seed = derive_seed({.seed = static_cast<std::uint64_t>(setting(section, "seed", 0)),
@@ -108,17 +130,32 @@ Creator::Plan Creator::plan(const Params& args, std::string_view name) const {
   return {std::move(params), std::move(update), std::move(blueprint), process};
 }
 
-Run Creator::create_run(const Params& args, std::string_view name) const {
-  Plan made = plan(args, name);
-  const std::vector<std::string> modules = made.blueprint.modules();
-  workshop().registry->prepare_process(modules, made.process);
-  Run run(std::move(made.params), make_members(made.blueprint).items());
+void Creator::fill(Run& run, Plan& made, const std::vector<std::string>& modules) const {
   run.update_ = std::move(made.update);
   run.modules_ = modules;
   run.source_name_ = workshop().source_name;
   run.workshop_ = workshop_;
-  if (workshop().tracker != nullptr) run.set_tracker(workshop().tracker, name);
+}
+
+Run Creator::create_run(const Params& args, std::string_view name, const RunOrigin& origin) const {
+  if (name == "task" || name == "study")
+    throw Error(ErrorCode::kInvalidArgument, "create_run() makes runs; a " + std::string(name) +
+                                                 " is made by create_" + std::string(name) + "()");
+  Plan made = plan(args, name);
+  const std::vector<std::string> modules = made.blueprint.modules();
+  workshop().registry->prepare_process(modules, made.process);
+  Run run(std::move(made.params), make_members(made.blueprint).items());
+  fill(run, made, modules);
+  if (workshop().tracker != nullptr) run.set_tracker(workshop().tracker, name, origin);
   return run;
+}
+
+tracking::RunRecord Creator::reserve_run(const Params& args, std::string_view name,
+                                         const RunOrigin& origin) const {
+  if (workshop().tracker == nullptr)
+    throw Error(ErrorCode::kUnsupported, "a run can only be reserved in a tracking store");
+  const auto [params, update] = create_params(args, name);
+  return create_row(*workshop().tracker, experiment_of(params), name, update, origin);
 }
 
 Value Creator::create_instance(std::string_view instance_name, const Params& args,

@@ -15,6 +15,7 @@
 #include <ivory/experiment/tracking.h>
 
 #include "best_keeper.h"
+#include "run_row.h"
 
 namespace ivory {
 namespace {
@@ -125,11 +126,14 @@ void Run::call(Hook hook) {
   if (monitor != nullptr && monitor->is_best()) save(best_keeper_->folder());
 }
 
-void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name) {
-  const Params* experiment = params_.find("experiment");
-  const Params* experiment_name = experiment == nullptr ? nullptr : experiment->find("name");
+void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name, const RunOrigin& origin) {
+  RunOrigin described = origin;
+  if (const auto monitor = find<Monitor>())
+    described.tags.push_back(
+        {std::string(tracking::kMonitorTag), monitor->metric() + " " + std::string(monitor->mode())});
   auto tracking = std::make_shared<Tracking>(
-      tracker, experiment_name == nullptr ? "Default" : experiment_name->as_string(), name, update_);
+      tracker, origin.run_id.empty() ? create_row(*tracker, experiment_of(params_), name, update_, described)
+                                     : adopt_row(*tracker, update_, described));
   tracker_ = std::move(tracker);
   id_ = tracking->run_id();
   name_ = tracking->run_name();

@@ -11,14 +11,12 @@
 #include <ivory/tracking/liveness.h>
 #include <ivory/yaml/yaml.h>
 
-#include "run_context.h"
-
 namespace ivory {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kErrorTag = "ivory.error";
+using tracking::kErrorTag;
 
 std::int64_t epoch_of(const Run& run) {
   const auto trainer = run.find<Trainer>();
@@ -39,20 +37,10 @@ void link_folder(const fs::path& source, const fs::path& target, Durability dura
 
 }  // namespace
 
-Tracking::Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name,
-                   const Params& update)
-    : tracker_(std::move(tracker)) {
-  tracking::TrackingStore& store = tracker_->store();
-  tracking::CreateRun create;
-  create.experiment_id = store.find_or_create_experiment(experiment).id;
-  create.name_prefix = name;
-  create.tags = run_context_tags(tracker_->directory());
-  run_ = store.create_run(create);
-  artifacts_ = tracking::open_artifact_store(run_.artifact_uri, tracker_->durability());
-  tracking::Batch batch;
-  for (const auto& [key, value] : update.items()) batch.params.push_back({key, value.to_text()});
-  if (!batch.params.empty()) store.log_batch(run_.run_id, batch);
-}
+Tracking::Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run)
+    : tracker_(std::move(tracker)),
+      run_(std::move(run)),
+      artifacts_(tracking::open_artifact_store(run_.artifact_uri, tracker_->durability())) {}
 
 fs::path Tracking::artifact_folder() const { return state_folder({}); }
 

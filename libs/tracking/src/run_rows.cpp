@@ -128,6 +128,10 @@ void select_id_prefix(RunSelection& selection, const std::string& prefix) {
 constexpr std::string_view kHasParent =
     "EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = 'mlflow.parentRunId'";
 
+constexpr std::string_view kIsParent =
+    "(r.run_uuid IN (SELECT value FROM tags WHERE key = 'mlflow.parentRunId') OR "
+    "EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = 'ivory.task'))";
+
 }  // namespace
 
 std::string_view lifecycle_condition(ViewType view) {
@@ -153,6 +157,7 @@ RunSelection select_runs(const RunQuery& query) {
     selection.add(std::string(kHasParent) + " AND t.value = ?)", query.parent_run_id);
   if (query.nesting == Nesting::kNested) selection.add(std::string(kHasParent) + ")");
   if (query.nesting == Nesting::kTopLevel) selection.add("NOT " + std::string(kHasParent) + ")");
+  if (query.is_parent) selection.add((*query.is_parent ? "" : "NOT ") + std::string(kIsParent));
   return selection;
 }
 

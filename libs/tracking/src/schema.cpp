@@ -79,6 +79,23 @@ std::vector<std::string> missing_from_schema(storage::Connection& connection) {
   return missing;
 }
 
+std::vector<std::string> purge_statements(storage::Connection& connection) {
+  std::vector<std::string> statements;
+  // Not in databases of every MLflow that serves.
+  const auto add = [&](std::string_view table, std::string_view statement) {
+    if (!columns_of(connection, table).empty()) statements.emplace_back(statement);
+  };
+  add("input_tags",
+      "DELETE FROM input_tags WHERE input_uuid IN "
+      "(SELECT input_uuid FROM inputs WHERE destination_type = 'RUN' AND destination_id = ?)");
+  add("inputs", "DELETE FROM inputs WHERE destination_type = 'RUN' AND destination_id = ?");
+  add("logged_model_metrics", "DELETE FROM logged_model_metrics WHERE run_id = ?");
+  add("issues", "UPDATE issues SET source_run_id = NULL WHERE source_run_id = ?");
+  for (const std::string_view table : {"metrics", "latest_metrics", "params", "tags", "runs"})
+    statements.push_back("DELETE FROM " + std::string(table) + " WHERE run_uuid = ?");
+  return statements;
+}
+
 bool has_own_indexes(storage::Connection& connection) {
   auto query = connection.query("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?");
   query.bind(kRunsIndex);

@@ -185,16 +185,17 @@ void check_create(const CreateRun& create) {
   check_text(create.name, "the run's name");
   check_text(create.name_prefix, "the prefix of the run's name");
   check_text(create.user_id, "the run's user");
+  check_text(create.parent_run_id, "the id of the run's parent");
   for (const KeyValue& tag : create.tags) {
     check_text(tag.key, "the name of a tag");
     check_text(tag.value, "a tag's value");
   }
 }
 
-// Replaces earlier tags of the same key, as the table does, and puts them in order of keys.
-std::vector<KeyValue> ordered_tags(const std::vector<KeyValue>& tags) {
+// The last of each key, as the tables keep them, in order of keys.
+std::vector<KeyValue> in_order_of_keys(const std::vector<KeyValue>& entries) {
   std::map<std::string, std::string> by_key;
-  for (const KeyValue& tag : tags) by_key[tag.key] = tag.value;
+  for (const KeyValue& entry : entries) by_key[entry.key] = entry.value;
   std::vector<KeyValue> ordered;
   ordered.reserve(by_key.size());
   for (auto& [key, value] : by_key) ordered.push_back({key, value});
@@ -212,6 +213,7 @@ void insert_run(Connection& connection, const RunRecord& run) {
             experiment_number(run.experiment_id))
       .run();
   for (const KeyValue& tag : run.tags) upsert_tag(connection, run.run_id, tag);
+  insert_params(connection, run.run_id, run.params);
 }
 
 void set_lifecycle(Connection& connection, std::string_view run_id, LifecycleStage stage,
@@ -405,6 +407,7 @@ RunRecord SqlTrackingStore::create_run(const CreateRun& create) {
   run.start_time = create.start_time_ms ? *create.start_time_ms : now_ms();
   run.user_id = user_of(create);
   run.name = asked_name(create);
+  run.params = in_order_of_keys(checked({.params = create.params}).params);
   if (run.name.empty() && create.name_prefix.empty()) run.name = make_run_name();
   return database_.write([&](Connection& connection) {
     const std::string location = active_experiment_location(connection, run.experiment_id);
@@ -414,7 +417,9 @@ RunRecord SqlTrackingStore::create_run(const CreateRun& create) {
     }
     run.tags = create.tags;
     run.tags.push_back({std::string(kRunNameTag), run.name});
-    run.tags = ordered_tags(run.tags);
+    if (!create.parent_run_id.empty())
+      run.tags.push_back({std::string(kParentRunIdTag), create.parent_run_id});
+    run.tags = in_order_of_keys(run.tags);
     insert_run(connection, run);
     return run;
   });
@@ -438,6 +443,7 @@ std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const 
 void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& update) {
   const std::string name = update.name.value_or("");
   check_text(name, "the run's name");
+  const std::vector<KeyValue> tags = checked({.tags = update.tags}).tags;
   std::optional<std::string_view> status;
   if (update.status) status = to_text(*update.status);
   database_.write([&](Connection& connection) {
@@ -448,6 +454,7 @@ void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& upda
             "?")
         .bind(status, update.end_time_ms, run_id)
         .run();
+    insert_tags(connection, run_id, tags);
     if (!name.empty()) insert_tags(connection, run_id, {{std::string(kRunNameTag), name}});
   });
 }
@@ -460,6 +467,19 @@ void SqlTrackingStore::delete_run(std::string_view run_id) {
 void SqlTrackingStore::restore_run(std::string_view run_id) {
   database_.write([&](Connection& connection) {
     set_lifecycle(connection, run_id, LifecycleStage::kActive, std::nullopt);
+  });
+}
+
+void SqlTrackingStore::purge_run(std::string_view run_id) {
+  database_.write([&](Connection& connection) {
+    auto query = connection.query("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?");
+    query.bind(run_id);
+    if (!query.next()) fail_no_run(run_id);
+    if (query.text(0) != to_text(LifecycleStage::kDeleted))
+      throw Error(ErrorCode::kConflict,
+                  "Run " + std::string(run_id) + " is not deleted; only deleted runs can be removed");
+    for (const std::string& statement : purge_statements(connection))
+      connection.query(statement).bind(run_id).run();
   });
 }
 

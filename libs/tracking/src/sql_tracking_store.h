@@ -32,6 +32,7 @@ class SqlTrackingStore final : public TrackingStore {
   void update_run(std::string_view run_id, const RunUpdate& update) override;
   void delete_run(std::string_view run_id) override;
   void restore_run(std::string_view run_id) override;
+  void purge_run(std::string_view run_id) override;
 
   void log_batch(std::string_view run_id, const Batch& batch) override;
   void delete_tag(std::string_view run_id, std::string_view key) override;

@@ -1,13 +1,17 @@
 // Makes runs and members from a parameter file.
 #pragma once
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <ivory/experiment/entity.h>
 #include <ivory/registry/blueprint.h>
 #include <ivory/registry/registry.h>
+#include <ivory/tracking/entities.h>
 
 namespace ivory {
 
@@ -23,6 +27,19 @@ struct Workshop {
   std::string source_name;                   // of the parameter file
 };
 
+// Where a run of the tracking store comes from. Nothing given: a new run of its own.
+// The defaults let designated initializers leave a member out without a warning.
+// NOLINTBEGIN(readability-redundant-member-init)
+struct RunOrigin {
+  // A run that is in the store already, made by somebody else (reserve_run, a process that died): it is taken
+  // over, with the tag of this process and as RUNNING. Its name, tags and params stay.
+  std::string run_id = {};
+  std::string parent_run_id = {};         // nested under this run
+  std::optional<std::size_t> index = {};  // its number in its task's plan: the tag `ivory.index`
+  std::vector<tracking::KeyValue> tags = {};
+};
+// NOLINTEND(readability-redundant-member-init)
+
 // An experiment, or a run: something with parameters from which runs and members are made.
 //
 // Threads: const methods may be called from any thread, but a module whose state belongs to the process
@@ -36,8 +53,14 @@ class Creator : public Entity {
   [[nodiscard]] std::pair<Params, Params> create_params(const Params& args = {},
                                                         std::string_view name = "run") const;
   // A run with those parameters. All members are made first; then the tracker, if there is one, gives it an
-  // id and a name.
-  [[nodiscard]] Run create_run(const Params& args = {}, std::string_view name = "run") const;
+  // id and a name, or takes over the run that `origin` names.
+  [[nodiscard]] Run create_run(const Params& args = {}, std::string_view name = "run",
+                               const RunOrigin& origin = {}) const;
+  // The row of a run in the store, with its name, tags and params, for somebody else to take over: names then
+  // follow the order of reserving, whoever makes the runs. No member is made. Errors: kInvalidArgument as for
+  // create_run(); kUnsupported without a tracker.
+  [[nodiscard]] tracking::RunRecord reserve_run(const Params& args = {}, std::string_view name = "run",
+                                                const RunOrigin& origin = {}) const;
   // One member alone, by dotted name ("datasets.data"); the members that it refers to by `$` are made too.
   [[nodiscard]] Value create_instance(std::string_view instance_name, const Params& args = {},
                                       std::string_view name = "run") const;
@@ -57,6 +80,7 @@ class Creator : public Entity {
  private:
   struct Plan;
   static void check_hook(Run& run, const Params& section, Hook hook);
+  void fill(Run& run, Plan& made, const std::vector<std::string>& modules) const;
   [[nodiscard]] Plan plan(const Params& args, std::string_view name) const;
 };
 

@@ -52,7 +52,9 @@ class Run : public Creator {
   void create_callbacks();
   // Gives the run an id and a name: makes it a run of the tracking store, named after `name` ("run" becomes
   // run#0, run#1 …), and adds the member `tracking`. Errors: those of the store.
-  void set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name = "run");
+  // Or takes over the run that `origin` names.
+  void set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name = "run",
+                   const RunOrigin& origin = {});
   [[nodiscard]] const std::shared_ptr<Tracker>& tracker() const noexcept { return tracker_; }
 
   // "train", "test", or "both": trains, restores the best state, tests if there are samples to test.

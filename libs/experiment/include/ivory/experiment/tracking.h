@@ -13,15 +13,14 @@ namespace ivory {
 
 class Run;
 
-// Logs the run's update as params, its whole parameters as the artifact params.yaml, metrics at the end of
+// Logs the run's whole parameters as the artifact params.yaml, metrics at the end of
 // each epoch (with best_score and best_epoch), and the states `current` (each epoch), `best` (when the
 // monitor says so) and `test` (after a test) as artifacts.
 // Made by Run::set_tracker(). Threads: those of its run.
 class Tracking {
  public:
-  // Makes the run in the store and logs its params. Errors: those of the store.
-  Tracking(std::shared_ptr<Tracker> tracker, std::string_view experiment, std::string_view name,
-           const Params& update);
+  // For a run that is in the store, RUNNING and of this process.
+  Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run);
 
   [[nodiscard]] const std::string& run_id() const noexcept { return run_.run_id; }
   [[nodiscard]] const std::string& run_name() const noexcept { return run_.name; }

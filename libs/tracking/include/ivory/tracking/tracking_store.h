@@ -19,6 +19,8 @@ struct CreateRun {
   std::string user_id = {};                  // empty: the tag mlflow.user, else "unknown"
   std::optional<TimeMs> start_time_ms = {};  // none: now
   std::vector<KeyValue> tags = {};           // not checked but for text that no store can hold
+  std::vector<KeyValue> params = {};         // as log_batch() takes them
+  std::string parent_run_id = {};  // not empty: the tag mlflow.parentRunId, whether it exists or not
 };
 
 // What is none stays as it is.
@@ -26,6 +28,7 @@ struct RunUpdate {
   std::optional<RunStatus> status = {};
   std::optional<TimeMs> end_time_ms = {};
   std::optional<std::string> name = {};  // the tag mlflow.runName follows; empty counts as none
+  std::vector<KeyValue> tags = {};       // replaced, in the same step
 };
 
 // Any number of each: one durable step of the store.
@@ -45,6 +48,8 @@ struct RunQuery {
   std::string id_prefix = {};      // how the run id begins
   std::string parent_run_id = {};  // nested right under this run
   Nesting nesting = Nesting::kAny;
+  // Whether it is a parent: some run, deleted or not, is nested under it, or it has the tag `ivory.task`.
+  std::optional<bool> is_parent = {};
   std::optional<RunStatus> status = {};
   std::optional<std::size_t> limit = {};  // at most so many, of the newest
   bool with_metrics = true;
@@ -84,9 +89,10 @@ class TrackingStore {
   // Replaces a tag of that key.
   virtual void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) = 0;
 
-  // Makes a run that is RUNNING, with the given tags and mlflow.runName. With `name_prefix` its number is
-  // one more than the largest of that experiment (deleted runs count), and unique among all processes.
-  // kConflict in a deleted experiment; kInvalidArgument if a tag mlflow.runName contradicts `name`.
+  // Makes a run that is RUNNING, with the given tags, params and mlflow.runName, in one step. With
+  // `name_prefix` its number is one more than the largest of that experiment (deleted runs count), and unique
+  // among all processes. kConflict in a deleted experiment; kInvalidArgument if a tag mlflow.runName
+  // contradicts `name`.
   virtual RunRecord create_run(const CreateRun& create) = 0;
   // By the whole id; deleted ones are found too.
   [[nodiscard]] virtual std::optional<RunRecord> find_run(std::string_view run_id) const = 0;
@@ -98,6 +104,9 @@ class TrackingStore {
   // Both may be called again. A deleted run refuses every write but its restoring.
   virtual void delete_run(std::string_view run_id) = 0;
   virtual void restore_run(std::string_view run_id) = 0;
+  // Removes all rows of a deleted run for good; its artifacts are left. kConflict for one that is not
+  // deleted.
+  virtual void purge_run(std::string_view run_id) = 0;
 
   // All of it or nothing. The same metric point twice is one point; a param logged before keeps its value,
   // and another value is kInvalidArgument; tags are replaced. Param values are cut to 6000 characters and
