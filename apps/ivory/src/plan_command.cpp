@@ -5,7 +5,7 @@
 
 #include <ivory/experiment/client.h>
 
-#include "grid.h"
+#include "plan_words.h"
 #include "table.h"
 
 namespace ivory {
@@ -22,10 +22,10 @@ class PlanCommand : public Command {
   int execute() override {
     const Client client(directory(), false);
     const Experiment experiment = client.create_experiment(name_);
-    const Grid grid = read_grid(experiment, words_, seed_);
+    const RunPlan plan = product_plan(experiment, words_, seed_);
     std::vector<Params> runs;
-    for (std::size_t i = 0; i < grid.size(); ++i) {
-      runs.push_back(grid.element(i));
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      runs.push_back(plan.arguments(i));
       static_cast<void>(experiment.resolve_params(runs.back()));  // is checked
     }
     print(json() ? as_json(runs) : as_text(runs));

@@ -1,4 +1,4 @@
-#include "grid.h"
+#include "plan_words.h"
 
 #include <algorithm>
 #include <memory>
@@ -33,35 +33,8 @@ Axis read_axis(const Creator& experiment, const std::string& word) {
   return axis;
 }
 
-}  // namespace
-
-std::size_t Grid::size() const noexcept {
-  std::size_t product = 1;
-  for (const Axis& axis : axes_) product *= axis.values.size();
-  return product;
-}
-
-Params Grid::element(std::size_t index) const {
-  std::vector<const Params*> chosen(axes_.size());
-  for (std::size_t i = axes_.size(); i-- > 0;) {
-    const std::vector<Params>& values = axes_[i].values;
-    chosen[i] = &values[index % values.size()];
-    index /= values.size();
-  }
-  Params arguments = Params::map();
-  for (std::size_t i = 0; i < axes_.size(); ++i) arguments.set(axes_[i].name, *chosen[i]);
-  return arguments;
-}
-
-std::vector<std::string> Grid::varied() const {
-  std::vector<std::string> names;
-  for (const Axis& axis : axes_)
-    if (axis.values.size() > 1) names.push_back(axis.name);
-  return names;
-}
-
-Grid read_grid(const Creator& experiment, const std::vector<std::string>& words,
-               std::optional<std::int64_t> seed) {
+std::vector<Axis> read_axes(const Creator& experiment, const std::vector<std::string>& words,
+                            std::optional<std::int64_t> seed) {
   std::vector<Axis> axes;
   if (seed) {
     Params value = *seed;
@@ -74,7 +47,28 @@ Grid read_grid(const Creator& experiment, const std::vector<std::string>& words,
       throw Error(ErrorCode::kInvalidArgument, "command line: '" + axis.name + "' is given twice");
     axes.push_back(std::move(axis));
   }
-  return Grid(std::move(axes));
+  return axes;
+}
+
+}  // namespace
+
+RunPlan product_plan(const Creator& experiment, const std::vector<std::string>& words,
+                     std::optional<std::int64_t> seed, std::int64_t repeat) {
+  return RunPlan::product(read_axes(experiment, words, seed), repeat);
+}
+
+RunPlan chain_plan(const Creator& experiment, const std::vector<std::string>& words, bool use_best_param,
+                   std::optional<std::int64_t> seed) {
+  std::vector<Axis> axes;
+  Params fixed = Params::map();
+  for (Axis& axis : read_axes(experiment, words, seed)) {
+    if (axis.values.size() == 1) {
+      fixed.set(axis.name, std::move(axis.values.front()));
+    } else {
+      axes.push_back(std::move(axis));
+    }
+  }
+  return RunPlan::chain(std::move(axes), use_best_param, fixed);
 }
 
 }  // namespace ivory

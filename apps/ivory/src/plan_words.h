@@ -1,6 +1,5 @@
-// The runs that KEY=VALUE words ask for: the cartesian product of their values.
+// The runs that KEY=VALUE words ask for.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,33 +7,19 @@
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/creator.h>
+#include <ivory/experiment/run_plan.h>
 
 namespace ivory {
 
-// One parameter and the values it takes.
-struct Axis {
-  std::string name;
-  std::vector<Params> values;  // never empty
-};
+// Words are read by the present values of the experiment's parameters; a seed counts as the word `seed=N`
+// before them. Errors of all: kInvalidArgument for a word without `=`, a name given twice, and those of
+// present_value(), parse_values() and RunPlan.
 
-// Elements are made when asked for: a product may be large.
-class Grid {
- public:
-  explicit Grid(std::vector<Axis> axes) : axes_(std::move(axes)) {}
-  [[nodiscard]] std::size_t size() const noexcept;
-  // Arguments for create_run: a map of names to values, of which the last varies fastest. index < size().
-  [[nodiscard]] Params element(std::size_t index) const;
-  // Names of the parameters with several values.
-  [[nodiscard]] std::vector<std::string> varied() const;
-
- private:
-  std::vector<Axis> axes_;
-};
-
-// Reads `words` by the present values of the experiment's parameters; a seed counts as the word `seed=N`
-// before them. Errors: kInvalidArgument for a word without `=`, a name given twice, and those of
-// present_value() and parse_values().
-[[nodiscard]] Grid read_grid(const Creator& experiment, const std::vector<std::string>& words,
-                             std::optional<std::int64_t> seed = {});
+// A run for each combination, `repeat` times.
+[[nodiscard]] RunPlan product_plan(const Creator& experiment, const std::vector<std::string>& words,
+                                   std::optional<std::int64_t> seed = {}, std::int64_t repeat = 1);
+// For each word with several values a run a value; those with one value are fixed.
+[[nodiscard]] RunPlan chain_plan(const Creator& experiment, const std::vector<std::string>& words,
+                                 bool use_best_param, std::optional<std::int64_t> seed = {});
 
 }  // namespace ivory

@@ -17,6 +17,7 @@ void Recorder::take_training(const Run& run) {
   const auto monitor = run.find<Monitor>();
   if (monitor == nullptr || monitor->best_epoch() < 0) return;
   outcome_.monitor = monitor->metric();
+  outcome_.maximize = monitor->mode() == "max";
   outcome_.best_score = monitor->best_score();
   outcome_.best_epoch = monitor->best_epoch();
 }

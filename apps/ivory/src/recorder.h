@@ -3,27 +3,12 @@
 #include <optional>
 #include <string>
 
-#include <ivory/base/params.h>
 #include <ivory/base/progress.h>
-#include <ivory/experiment/metrics.h>
+#include <ivory/experiment/run_outcome.h>
 
 namespace ivory {
 
 class Run;
-
-struct RunOutcome {
-  std::string id, name;  // empty name: not tracked
-  std::string status = "FINISHED";
-  std::string error;
-  Params update = Params::map();  // what was given for it
-  MetricRecord metrics;           // of the last epoch
-  int epochs = 0;
-  std::string monitor;  // the metric that it watches
-  std::optional<double> best_score;
-  int best_epoch = -1;
-  MetricRecord test;
-  double seconds = 0;
-};
 
 // The last member of a run: moves the progress bar, and takes the numbers down as they come, since the best
 // state that `both` restores before the test brings back those of its epoch.

@@ -201,25 +201,6 @@ std::string value_table(std::span<const RunOutcome> runs, const std::string& par
   return table.to_text();
 }
 
-Params record_params(const MetricRecord& record) {
-  Params map = Params::map();
-  for (const auto& [name, value] : record) map.set(name, value);
-  return map;
-}
-
-Params run_params(const RunOutcome& run) {
-  Params map{{"id", run.id}, {"name", run.name}, {"status", run.status}};
-  if (!run.error.empty()) map.set("error", run.error);
-  map.set("params", run.update);
-  map.set("epochs", run.epochs);
-  map.set("metrics", record_params(run.metrics));
-  if (run.best_score)
-    map.set("best", {{"metric", run.monitor}, {"score", *run.best_score}, {"epoch", run.best_epoch}});
-  if (!run.test.empty()) map.set("test", record_params(run.test));
-  map.set("seconds", run.seconds);
-  return map;
-}
-
 }  // namespace
 
 std::string report_text(std::span<const RunOutcome> runs, const std::vector<std::string>& varied) {
@@ -232,7 +213,7 @@ std::string report_text(std::span<const RunOutcome> runs, const std::vector<std:
 
 Params report_params(std::span<const RunOutcome> runs) {
   Params list = Params::list();
-  for (const RunOutcome& run : runs) list.push_back(run_params(run));
+  for (const RunOutcome& run : runs) list.push_back(run.to_params());
   const Outcomes done = finished(runs);
   Params summary{{"runs", done.size()}};
   Params metrics = Params::map();

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include <ivory/base/params.h>
-
-#include "recorder.h"
+#include <ivory/experiment/run_outcome.h>
 
 namespace ivory {
 
@@ -16,9 +15,8 @@ namespace ivory {
 [[nodiscard]] std::string report_text(std::span<const RunOutcome> runs,
                                       const std::vector<std::string>& varied);
 
-// {"runs": [{"id", "name", "status", "params", "metrics", "best": {"metric", "score", "epoch"}, "test",
-// "epochs", "seconds"}], "summary": {"runs", "metrics": {NAME: {"mean", "sd"}}}}; the summary is over the
-// runs that finished, and has the test metrics and `best_score` among the metrics.
+// {"runs": [RunOutcome::to_params() …], "summary": {"runs", "metrics": {NAME: {"mean", "sd"}}}}; the summary
+// is over the runs that finished, and has the test metrics and `best_score` among the metrics.
 [[nodiscard]] Params report_params(std::span<const RunOutcome> runs);
 
 }  // namespace ivory

@@ -13,7 +13,7 @@
 #include <ivory/experiment/client.h>
 #include <ivory/experiment/tracker.h>
 
-#include "grid.h"
+#include "plan_words.h"
 #include "recorder.h"
 #include "report.h"
 
@@ -39,22 +39,22 @@ class RunCommand : public Command {
   int execute() override {
     const Client client(directory(), !no_track_);
     const Experiment experiment = client.create_experiment(name_);
-    const Grid grid = read_grid(experiment, words_, seed_);
+    const RunPlan plan = product_plan(experiment, words_, seed_);
     const InterruptGuard guard;
-    check(client, experiment, grid);
-    for (std::size_t i = 0; i < grid.size() && goes_on(); ++i)
-      outcomes_.push_back(run_one(experiment, grid, i));
-    report(client, grid);
+    check(client, experiment, plan);
+    for (std::size_t i = 0; i < plan.size() && goes_on(); ++i)
+      outcomes_.push_back(run_one(experiment, plan, i));
+    report(client, plan);
     return 0;
   }
 
  private:
   // Everything that can be wrong is found before the first run is made.
-  void check(const Client& client, const Experiment& experiment, const Grid& grid) const {
+  void check(const Client& client, const Experiment& experiment, const RunPlan& plan) const {
     if (client.tracker() != nullptr) static_cast<void>(client.tracker()->exists());
-    for (std::size_t i = 0; i < grid.size(); ++i) {
+    for (std::size_t i = 0; i < plan.size(); ++i) {
       if (interrupted()) throw Interrupted{};
-      experiment.check(grid.element(i), mode_);
+      experiment.check(plan.arguments(i), mode_);
     }
   }
 
@@ -62,9 +62,10 @@ class RunCommand : public Command {
     return !interrupted() && (outcomes_.empty() || outcomes_.back().status == "FINISHED");
   }
 
-  [[nodiscard]] RunOutcome run_one(const Experiment& experiment, const Grid& grid, std::size_t index) const {
-    const Params arguments = grid.element(index);
-    const auto recorder = std::make_shared<Recorder>(title(grid, arguments, index));
+  [[nodiscard]] RunOutcome run_one(const Experiment& experiment, const RunPlan& plan,
+                                   std::size_t index) const {
+    const Params arguments = plan.arguments(index);
+    const auto recorder = std::make_shared<Recorder>(title(plan, arguments, index));
     const auto begun = Clock::now();
     std::optional<Run> run;
     std::string status = "FINISHED";
@@ -89,15 +90,15 @@ class RunCommand : public Command {
     return outcome;
   }
 
-  [[nodiscard]] std::string title(const Grid& grid, const Params& arguments, std::size_t index) const {
+  [[nodiscard]] std::string title(const RunPlan& plan, const Params& arguments, std::size_t index) const {
     std::string text = name_;
-    if (grid.size() > 1) text += fmt::format(" {}/{}", index + 1, grid.size());
-    for (const std::string& parameter : grid.varied())
+    if (plan.size() > 1) text += fmt::format(" {}/{}", index + 1, plan.size());
+    for (const std::string& parameter : plan.varied())
       text += " " + parameter + "=" + arguments.at(parameter).to_text();
     return text;
   }
 
-  void report(const Client& client, const Grid& grid) const {
+  void report(const Client& client, const RunPlan& plan) const {
     if (json()) {
       Params document{{"experiment", name_}};
       if (client.tracker() != nullptr) document.set("tracking_uri", client.tracker()->tracking_uri());
@@ -105,9 +106,9 @@ class RunCommand : public Command {
       for (const auto& [key, value] : numbers.items()) document.set(key, value);
       print(document.to_json(2) + "\n");
     } else if (!outcomes_.empty()) {
-      print(report_text(outcomes_, grid.varied()) + (quiet() ? std::string() : hints(client)));
+      print(report_text(outcomes_, plan.varied()) + (quiet() ? std::string() : hints(client)));
     }
-    if (!outcomes_.empty() && outcomes_.back().status == "FAILED") fail(outcomes_.back(), grid);
+    if (!outcomes_.empty() && outcomes_.back().status == "FAILED") fail(outcomes_.back(), plan);
     if (interrupted()) throw Interrupted{};
   }
 
@@ -119,8 +120,8 @@ class RunCommand : public Command {
         name_, uri);
   }
 
-  [[noreturn]] void fail(const RunOutcome& run, const Grid& grid) const {
-    const std::size_t left = grid.size() - outcomes_.size();
+  [[noreturn]] void fail(const RunOutcome& run, const RunPlan& plan) const {
+    const std::size_t left = plan.size() - outcomes_.size();
     const std::string name = run.name.empty() ? fmt::format("run {}", outcomes_.size() - 1) : run.name;
     const std::string rest =
         left == 0 ? std::string()

@@ -5,7 +5,7 @@
 #include <ivory/experiment/client.h>
 #include <ivory/yaml/yaml.h>
 
-#include "grid.h"
+#include "plan_words.h"
 
 namespace ivory {
 namespace {
@@ -21,11 +21,11 @@ class ShowCommand : public Command {
   int execute() override {
     const Client client(directory(), false);
     const Experiment experiment = client.create_experiment(name_);
-    const Grid grid = read_grid(experiment, words_, seed_);
-    if (grid.size() > 1)
-      throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(grid.varied()) +
+    const RunPlan plan = product_plan(experiment, words_, seed_);
+    if (plan.size() > 1)
+      throw Error(ErrorCode::kInvalidArgument, "`ivory show` shows one run, and " + join(plan.varied()) +
                                                    " would make several; `ivory plan` lists them");
-    const Params params = experiment.resolve_params(grid.element(0));
+    const Params params = experiment.resolve_params(plan.arguments(0));
     print(json() ? params.to_json(2) + "\n" : to_yaml(params));
     return 0;
   }

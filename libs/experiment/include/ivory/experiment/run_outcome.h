@@ -1,0 +1,35 @@
+// RunOutcome: what came of one run, for reports and between processes.
+#pragma once
+#include <optional>
+#include <string>
+
+#include <ivory/base/params.h>
+#include <ivory/experiment/metrics.h>
+
+namespace ivory {
+
+// Of a run that did not finish: what was known at its last epoch.
+struct RunOutcome {
+  std::string id, name;  // empty: not tracked
+  std::string status = "FINISHED";
+  std::string error;
+  Params update = Params::map();  // what was given for it
+  MetricRecord metrics;           // of the last epoch
+  int epochs = 0;
+  std::string monitor;  // the metric that it watches; empty as long as no epoch had a score
+  bool maximize = false;
+  std::optional<double> best_score;
+  int best_epoch = -1;
+  MetricRecord test;
+  double seconds = 0;
+
+  [[nodiscard]] bool finished() const noexcept { return status == "FINISHED"; }
+  // {"id", "name", "status", "error", "params", "epochs", "metrics", "best": {"metric", "mode", "score",
+  // "epoch"}, "test", "seconds"}; "error", "best" and "test" only if there is one.
+  [[nodiscard]] Params to_params() const;
+  // Reads them, also after JSON. Errors: kInvalidArgument, kNotFound for what is no such map.
+  [[nodiscard]] static RunOutcome from_params(const Params& params);
+  friend bool operator==(const RunOutcome&, const RunOutcome&) = default;
+};
+
+}  // namespace ivory
