@@ -48,6 +48,8 @@ void FixedTrial::report(double value, std::int64_t step) {
 
 void FixedTrial::set_user_attr(std::string_view key, const Params& value) { user_attrs_[key] = value; }
 
+void FixedTrial::set_system_attr(std::string_view key, const Params& value) { system_attrs_[key] = value; }
+
 void FixedTrial::set_constraint(std::string_view key, double value) {
   system_attrs_["constraints:" + std::string(key)] = value;
 }

@@ -245,6 +245,7 @@ class Study::StudyTrial final : public Trial {
     return engine_.pruner->should_prune(context);
   }
   void set_user_attr(std::string_view key, const Params& value) override { set_attr(false, key, value); }
+  void set_system_attr(std::string_view key, const Params& value) override { set_attr(true, key, value); }
   void set_constraint(std::string_view key, double value) override {
     if (std::isnan(value)) fail("the constraint '" + std::string(key) + "' is NaN");
     set_attr(true, "constraints:" + std::string(key), value);

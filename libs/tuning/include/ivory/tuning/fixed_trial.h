@@ -19,6 +19,7 @@ class FixedTrial final : public Trial {
   void report(double value, std::int64_t step) override;
   [[nodiscard]] bool should_prune() override { return false; }
   void set_user_attr(std::string_view key, const Params& value) override;
+  void set_system_attr(std::string_view key, const Params& value) override;
   void set_constraint(std::string_view key, double value) override;
   [[nodiscard]] std::int64_t number() const override { return number_; }
   [[nodiscard]] Params params() const override;

@@ -45,6 +45,8 @@ class Trial {
 
   // Anything worth keeping with the trial; set again, it replaces the value.
   virtual void set_user_attr(std::string_view key, const Params& value) = 0;
+  // What a tool keeps with the trial; keys that Optuna knows have Optuna's meaning.
+  virtual void set_system_attr(std::string_view key, const Params& value) = 0;
   // How far the constraint `key` is violated: <= 0 is feasible.
   virtual void set_constraint(std::string_view key, double value) = 0;
 
