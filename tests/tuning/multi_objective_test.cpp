@@ -87,5 +87,14 @@ TEST(SelectByHypervolume, TakesAllWhenAskedForMore) {
   EXPECT_EQ(select_by_hypervolume(Points{{0, 1}, {1, 0}}, std::vector<double>{2, 2}, 5).size(), 2U);
 }
 
+TEST(SelectBest, TakesWholeRanksAndOfTheLastWhatCoversMost) {
+  const Points points{{3, 3}, {0, 2}, {2, 0}, {1, 3.5}, {2.1, 1}, {4, 0.5}};
+  EXPECT_THAT(select_best(points, 2), testing::ElementsAre(1, 2));
+  // Rank 1 is {1, 3.5}, {2.1, 1}, {4, 0.5}: the middle one covers most.
+  EXPECT_THAT(select_best(points, 3), testing::ElementsAre(1, 2, 4));
+  EXPECT_THAT(select_best(points, 9), testing::ElementsAre(0, 1, 2, 3, 4, 5));
+  EXPECT_TRUE(select_best(Points{}, 3).empty());
+}
+
 }  // namespace
 }  // namespace ivory::tuning

@@ -99,6 +99,30 @@ double volume_of(Points points, std::span<const double> reference) {
   }
   return volume;
 }
+
+// Somewhat beyond the worst of each objective.
+std::vector<double> reference_of(const Points& front) {
+  std::vector<double> reference = front.front();
+  for (const auto& point : front) {
+    for (std::size_t k = 0; k < point.size(); ++k) reference[k] = std::max(reference[k], point[k]);
+  }
+  for (double& worst : reference) {
+    worst = std::max(1.1 * worst, 0.9 * worst);
+    if (worst == 0) worst = 1e-12;
+  }
+  return reference;
+}
+
+// The `count` members of a rank that together dominate most.
+std::vector<std::size_t> widest(const std::vector<std::size_t>& members,
+                                std::span<const std::vector<double>> points, std::size_t count) {
+  Points front;
+  for (const std::size_t i : members) front.push_back(points[i]);
+  std::vector<std::size_t> taken;
+  for (const std::size_t i : select_by_hypervolume(front, reference_of(front), count))
+    taken.push_back(members[i]);
+  return taken;
+}
 }  // namespace
 
 bool dominates(std::span<const double> a, std::span<const double> b) noexcept {
@@ -164,6 +188,22 @@ std::vector<std::size_t> select_by_hypervolume(std::span<const std::vector<doubl
     covered.push_back(points[best]);
     volume += best_gain;
   }
+  return chosen;
+}
+
+std::vector<std::size_t> select_best(std::span<const std::vector<double>> points, std::size_t count) {
+  const std::vector<int> ranks = nondomination_ranks(points);
+  const std::size_t wanted = std::min(count, points.size());
+  std::vector<std::size_t> chosen;
+  for (int rank = 0; chosen.size() < wanted; ++rank) {
+    std::vector<std::size_t> members;
+    for (std::size_t i = 0; i < ranks.size(); ++i) {
+      if (ranks[i] == rank) members.push_back(i);
+    }
+    if (chosen.size() + members.size() > wanted) members = widest(members, points, wanted - chosen.size());
+    chosen.insert(chosen.end(), members.begin(), members.end());
+  }
+  std::ranges::sort(chosen);
   return chosen;
 }
 

@@ -7,42 +7,6 @@
 #include <ivory/tuning/multi_objective.h>
 
 namespace ivory::tuning {
-namespace {
-using Points = std::vector<std::vector<double>>;
-
-// Somewhat beyond the worst of each objective.
-std::vector<double> reference_of(const Points& front) {
-  std::vector<double> reference = front.front();
-  for (const auto& point : front) {
-    for (std::size_t k = 0; k < point.size(); ++k) reference[k] = std::max(reference[k], point[k]);
-  }
-  for (double& worst : reference) {
-    worst = std::max(1.1 * worst, 0.9 * worst);
-    if (worst == 0) worst = 1e-12;
-  }
-  return reference;
-}
-
-std::vector<std::size_t> members_of(const std::vector<int>& ranks, int rank) {
-  std::vector<std::size_t> members;
-  for (std::size_t i = 0; i < ranks.size(); ++i) {
-    if (ranks[i] == rank) members.push_back(i);
-  }
-  return members;
-}
-
-// The `count` members of a rank that together dominate most.
-std::vector<std::size_t> widest(const std::vector<std::size_t>& members, const Points& points,
-                                std::size_t count) {
-  Points front;
-  for (const std::size_t i : members) front.push_back(points[i]);
-  std::vector<std::size_t> taken;
-  for (const std::size_t i : select_by_hypervolume(front, reference_of(front), count))
-    taken.push_back(members[i]);
-  return taken;
-}
-}  // namespace
-
 std::int64_t good_count(std::int64_t n, bool single_objective) noexcept {
   const std::int64_t tenth = (n + 9) / 10;
   return single_objective ? std::min<std::int64_t>(tenth, 25) : tenth;
@@ -88,7 +52,7 @@ std::vector<std::int64_t> TpeSplit::best(const History& history, std::int64_t co
 
 std::vector<std::int64_t> TpeSplit::best_of_several(const History& history, std::int64_t count) const {
   std::vector<std::int64_t> numbers;
-  Points points;
+  std::vector<std::vector<double>> points;
   std::vector<std::int64_t> rest;  // the others, by merit
   for (const Merit& merit : ranking_) {
     if (merit.kind != Class::kFeasible) {
@@ -99,14 +63,9 @@ std::vector<std::int64_t> TpeSplit::best_of_several(const History& history, std:
     auto& point = points.emplace_back(history.trial(merit.number).values);
     for (std::size_t k = 0; k < point.size(); ++k) point[k] *= history.sign(k);
   }
-  const std::vector<int> ranks = nondomination_ranks(points);
   std::vector<std::int64_t> chosen;
   const auto wanted = static_cast<std::size_t>(count);
-  for (int rank = 0; chosen.size() < std::min(wanted, numbers.size()); ++rank) {
-    std::vector<std::size_t> members = members_of(ranks, rank);
-    if (chosen.size() + members.size() > wanted) members = widest(members, points, wanted - chosen.size());
-    for (const std::size_t i : members) chosen.push_back(numbers[i]);
-  }
+  for (const std::size_t i : select_best(points, wanted)) chosen.push_back(numbers[i]);
   for (std::size_t i = 0; i < rest.size() && chosen.size() < wanted; ++i) chosen.push_back(rest[i]);
   return chosen;
 }

@@ -25,4 +25,9 @@ namespace ivory::tuning {
                                                              std::span<const double> reference,
                                                              std::size_t count);
 
+// Indexes of the `count` best points, sorted: whole ranks of non-domination, and of the rank that does not
+// fit the members that select_by_hypervolume takes, with a reference somewhat beyond the worst of them.
+[[nodiscard]] std::vector<std::size_t> select_best(std::span<const std::vector<double>> points,
+                                                   std::size_t count);
+
 }  // namespace ivory::tuning
