@@ -15,6 +15,7 @@
 #include <random>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <ivory/base/error.h>
 
@@ -97,11 +98,14 @@ void make_folders(const fs::path& folder, Durability durability) {
 
 // A name beside `target` that no other call of any process is using, nor one that was killed on the way. The
 // process ID tells a forked child from its parent, the random part one machine or container from another.
+constexpr std::string_view kAsidePrefix = ".ivory-", kAsideSuffix = ".tmp";
+
 fs::path aside_name(const fs::path& target) {
   static const unsigned kOrigin = std::random_device()();
   static std::atomic<unsigned> count{0};
-  return folder_of(target) / (".ivory-" + std::to_string(kOrigin) + "-" + std::to_string(getpid()) + "-" +
-                              std::to_string(count++) + ".tmp");
+  std::string name(kAsidePrefix);
+  name += std::to_string(kOrigin) + "-" + std::to_string(getpid()) + "-" + std::to_string(count++);
+  return folder_of(target) / (name += kAsideSuffix);
 }
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
@@ -219,6 +223,14 @@ FolderWriter::~FolderWriter() {
   if (!committed_) try_remove_all(aside_);
 }
 
+void FolderWriter::write(const std::string& name, std::string_view bytes) {
+  const auto path = aside_ / name;
+  Descriptor descriptor(path, O_WRONLY | O_CREAT | O_EXCL);
+  if (!descriptor.is_open()) fail("write", target_ / name, errno);
+  write_all(descriptor.get(), bytes, target_ / name);
+  if (const int error = descriptor.close(); error != 0) fail("write", target_ / name, error);
+}
+
 void FolderWriter::commit() {
   assert(!committed_ && "a folder is committed once");
   if (durability_ == Durability::kFull) sync_tree(aside_);
@@ -238,6 +250,20 @@ void FolderWriter::commit() {
   std::error_code error;
   fs::remove_all(old, error);
   if (error) fail("remove what it replaced,", old, error.value());
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kAsidePrefix) && name.ends_with(kAsideSuffix)) leftovers.push_back(entry.path());
+  }
+  for (const fs::path& path : leftovers) {
+    if (!error) fs::remove_all(path, error);
+  }
+  if (error) fail("clean", folder, error.value());
 }
 
 namespace {

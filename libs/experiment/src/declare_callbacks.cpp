@@ -6,6 +6,7 @@
 #include <string>
 #include <variant>
 
+#include <ivory/experiment/checkpoint.h>
 #include <ivory/experiment/early_stopping.h>
 #include <ivory/experiment/metric_functions.h>
 #include <ivory/experiment/metrics.h>
@@ -85,6 +86,9 @@ void declare_classes(Module& m) {
   m.type<EarlyStopping>("ivory.EarlyStopping", "Stops the fit when the monitor's score no longer improves.")
       .init<int, double>(arg("patience", "epochs without improvement that are borne"),
                          arg("min_delta", "what counts as improvement must exceed it") = 0.0);
+  m.type<Checkpoint>("ivory.Checkpoint", "How often a run saves its state while an epoch lasts.")
+      .init<std::optional<std::int64_t>>(
+          arg("every_n_steps", "optimizer steps; nothing: at the end of each epoch alone") = nullptr);
 }
 
 }  // namespace
@@ -99,7 +103,8 @@ void declare_callbacks(Module& m) {
   using Default = std::pair<const char*, const char*>;
   for (const auto& [member, class_name] :
        {Default{"results", "ivory.Results"}, Default{"metrics", "ivory.Metrics"},
-        Default{"monitor", "ivory.Monitor"}, Default{"early_stopping", "ivory.EarlyStopping"}})
+        Default{"monitor", "ivory.Monitor"}, Default{"early_stopping", "ivory.EarlyStopping"},
+        Default{"checkpoint", "ivory.Checkpoint"}})
     m.default_class({.member = member, .class_name = class_name, .library = {}, .def = false});
 }
 

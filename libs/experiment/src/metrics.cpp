@@ -119,6 +119,7 @@ void Metrics::Part::begin() noexcept {
   loss = 0;
   rows = 0;
   targets = true;
+  open = true;
   collector.clear();
 }
 
@@ -150,9 +151,10 @@ ResultRows Metrics::rows_of(Mode mode, const Part& part) const {
   return mode == Mode::kVal ? results_->val() : results_->test();
 }
 
-void Metrics::evaluate(Mode mode, const Part& part, MetricRecord& record) {
+void Metrics::evaluate(Mode mode, Part& part, MetricRecord& record) {
   static constexpr std::array<std::pair<const char*, const char*>, 3> kNames{
       {{"", "training"}, {"val_", "validation"}, {"test_", "test"}}};
+  part.open = false;
   if (part.rows == 0) return;
   const auto& [prefix, words] = kNames[static_cast<std::size_t>(mode)];
   put(record, std::string(prefix) + "loss", part.loss / static_cast<double>(part.rows));
@@ -206,6 +208,28 @@ void Metrics::on_test_end(Run& /*run*/) {
 
 // ---- state
 
+Params Metrics::Part::state_dict() const {
+  Params state{{"loss", loss}, {"rows", rows}};
+  if (collector.rows() == 0) return state;
+  const ResultRows kept = collector.get();
+  state.set("index", detail::to_params(kept.index));
+  state.set("output", detail::to_params(kept.output));
+  state.set("target", detail::to_params(kept.target));
+  return state;
+}
+
+void Metrics::Part::load_state_dict(const Params& state) {
+  Part part;
+  part.loss = detail::real_of(state.at("loss"));
+  part.rows = state.at("rows").as_int();
+  part.open = true;
+  if (state.contains("index")) {
+    part.collector.set({detail::to_array(state.at("index")), detail::to_array(state.at("output")),
+                        detail::to_array(state.at("target"))});
+  }
+  *this = std::move(part);
+}
+
 namespace {
 
 Params to_params(const MetricRecord& record) {
@@ -241,6 +265,7 @@ Params Metrics::state_dict() const {
   state.set("record", to_params(record_));
   state.set("test", to_params(test_record_));
   state.set("history", std::move(history));
+  if (train_.open) state.set("train", train_.state_dict());
   return state;
 }
 
@@ -269,6 +294,9 @@ void Metrics::load_state_dict(const Params& state) {
   MetricRecord test_record = parse_record(state.at("test"));
   History history;
   for (const auto& [name, both] : state.at("history").items()) history.emplace_back(name, parse_values(both));
+  Part train;
+  if (const Params* part = state.find("train")) train.load_state_dict(*part);
+  train_ = std::move(train);
   epoch_ = epoch;
   record_ = std::move(record);
   test_record_ = std::move(test_record);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
@@ -47,6 +48,9 @@ void give_state(const std::string& name, const Value& member, const Params& stat
     throw Error(error.code(), "the state of '" + name + "': " + error.what());
   }
 }
+
+// What a run knows beside its members; written only when there is something to say.
+constexpr const char* kRunFile = "run.json";
 
 bool has_state(const Value& member) { return member.is_object() && member.ops()->has_state(); }
 
@@ -167,6 +171,7 @@ void Run::start(std::string_view mode) {
                                                  std::string(mode) + "'" + did_you_mean(mode, kModes, 0));
   }
   try {
+    if (const auto tracking = find<Tracking>()) tracking->begin(mode);
     if (mode == "both") {
       start_both();
     } else {
@@ -182,8 +187,10 @@ void Run::start(std::string_view mode) {
 
 void Run::start_mode(std::string_view mode) {
   mode_ = mode;
-  stopping_ = false;
-  stop_reason_.clear();
+  if (!std::exchange(restored_, false)) {
+    stopping_ = false;
+    stop_reason_.clear();
+  }
   if (workshop_ != nullptr) {
     const std::uint64_t start_seed = derive_seed({.seed = seed(), .repeat = repeat(), .purpose = "start"});
     workshop_->registry->prepare_process(modules_, {start_seed, threads()});
@@ -245,9 +252,10 @@ void Run::save(const fs::path& directory) const {
   for (const auto& [name, member] : members_) {
     if (!has_state(member)) continue;
     const Params state = state_of(member);
-    write_file(folder.path() / state_file(name, *member.ops()),
-               member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string(), durability);
+    folder.write(state_file(name, *member.ops()),
+                 member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string());
   }
+  if (stopping_) folder.write(kRunFile, Params{{"stopped", stop_reason_}}.to_json(1) + "\n");
   folder.commit();
 }
 
@@ -264,6 +272,23 @@ Params Run::load(const fs::path& directory) const {
               member.ops()->state_dict != nullptr ? Params::from_json(bytes) : Params(std::move(bytes)));
   }
   return state;
+}
+
+void Run::restore(const fs::path& directory) {
+  try {
+    load_state_dict(load(directory));
+    const fs::path file = directory / kRunFile;
+    restored_ = true;
+    stopping_ = fs::exists(file);
+    if (stopping_) stop_reason_ = Params::from_json(read_file(file)).at("stopped").as_string();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) throw;
+    throw Error(error.code(), directory.string() + ": " + error.what());
+  }
+}
+
+void Run::checkpoint() {
+  if (const auto tracking = find<Tracking>()) tracking->save_current(*this);
 }
 
 }  // namespace ivory

@@ -1,7 +1,9 @@
 #include <ivory/experiment/tracking.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
-#include <vector>
 
 #include <ivory/base/error.h>
 #include <ivory/experiment/metrics.h>
@@ -17,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using tracking::kErrorTag;
+constexpr std::string_view kModeTag = "ivory.mode";
 
 std::int64_t epoch_of(const Run& run) {
   const auto trainer = run.find<Trainer>();
@@ -34,6 +37,14 @@ void link_folder(const fs::path& source, const fs::path& target, Durability dura
   }
   folder.commit();
 }
+
+// As the store keeps it: an infinity is the largest number of its sign.
+double stored(double value) {
+  constexpr double kLargest = std::numeric_limits<double>::max();
+  return std::isnan(value) ? value : std::clamp(value, -kLargest, kLargest);
+}
+
+bool is_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 }  // namespace
 
@@ -54,13 +65,46 @@ fs::path Tracking::state_folder(std::string_view state) const {
 
 void Tracking::log_params_file(const Params& params) { artifacts_->write("params.yaml", to_yaml(params)); }
 
-void Tracking::on_init_begin(Run& /*run*/) {
-  if (!ended_) return;
-  // Started again: this process has it now.
-  tracker_->store().update_run(run_.run_id, {.status = tracking::RunStatus::kRunning});
-  tracker_->store().set_tag(run_.run_id,
-                            {std::string(tracking::kProcessTag), tracking::this_process().to_text()});
-  ended_ = false;
+void Tracking::begin(std::string_view mode) {
+  tracking::TrackingStore& store = tracker_->store();
+  tracking::Batch batch;
+  if (mode != mode_) batch.tags.push_back({std::string(kModeTag), std::string(mode)});
+  if (ended_) batch.tags.push_back({std::string(tracking::kProcessTag), tracking::this_process().to_text()});
+  if (!batch.tags.empty()) store.log_batch(run_.run_id, batch);
+  if (ended_) store.update_run(run_.run_id, {.status = tracking::RunStatus::kRunning});
+  if (has_error_) store.delete_tag(run_.run_id, kErrorTag);
+  mode_ = mode;
+  ended_ = has_error_ = false;
+}
+
+void Tracking::resume(const Run& run) {
+  const auto monitor = run.find<Monitor>();
+  if (monitor != nullptr && monitor->is_best() && fs::exists(state_folder("current"))) keep_best();
+  const std::int64_t first = epoch_of(run);
+  for (const tracking::Metric& latest : run_.metrics) {
+    for (tracking::Metric& point : tracker_->store().metric_history(run_.run_id, latest.key))
+      if (point.step >= first) logged_[{std::move(point.key), point.step}].push_back(point.value);
+  }
+}
+
+bool Tracking::is_logged(const tracking::Metric& point) const {
+  const auto found = logged_.find({point.key, point.step});
+  return found != logged_.end() && std::ranges::any_of(found->second, [&](double value) {
+           return is_same(value, stored(point.value));
+         });
+}
+
+// The points of a step that was reached before a kill are there already, at another time.
+void Tracking::log(tracking::Batch batch) {
+  if (!logged_.empty())
+    std::erase_if(batch.metrics, [this](const tracking::Metric& point) { return is_logged(point); });
+  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
+}
+
+void Tracking::save_current(const Run& run) const { run.save(state_folder("current")); }
+
+void Tracking::keep_best() const {
+  link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
 }
 
 void Tracking::on_epoch_end(Run& run) {
@@ -74,10 +118,9 @@ void Tracking::on_epoch_end(Run& run) {
     batch.metrics.push_back({"best_score", monitor->best_score(), now, epoch});
     batch.metrics.push_back({"best_epoch", static_cast<double>(monitor->best_epoch()), now, epoch});
   }
-  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
-  run.save(state_folder("current"));
-  if (monitor != nullptr && monitor->is_best())
-    link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
+  log(std::move(batch));
+  save_current(run);
+  if (monitor != nullptr && monitor->is_best()) keep_best();
 }
 
 void Tracking::on_test_end(Run& run) {
@@ -86,12 +129,13 @@ void Tracking::on_test_end(Run& run) {
   if (const auto metrics = run.find<Metrics>())
     for (const auto& [key, value] : metrics->test_record())
       batch.metrics.push_back({key, value, now, epoch_of(run)});
-  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
+  log(std::move(batch));
   run.save(state_folder("test"));
 }
 
 void Tracking::end(tracking::RunStatus status, std::string_view error) {
-  if (!error.empty()) tracker_->store().set_tag(run_.run_id, {std::string(kErrorTag), std::string(error)});
+  has_error_ = !error.empty();
+  if (has_error_) tracker_->store().set_tag(run_.run_id, {std::string(kErrorTag), std::string(error)});
   tracker_->store().update_run(run_.run_id, {.status = status, .end_time_ms = tracking::now_ms()});
   ended_ = true;
 }

@@ -3,6 +3,7 @@
 #include <ivory/base/error.h>
 #include <ivory/base/interrupt.h>
 #include <ivory/base/rng.h>
+#include <ivory/experiment/checkpoint.h>
 
 namespace ivory {
 namespace {
@@ -38,11 +39,20 @@ std::uint64_t Trainer::seed_of_batch(const Run& run) const {
                       .sample = static_cast<std::uint64_t>(batch_)});
 }
 
-Params Trainer::loop_state() const { return {{"epoch", epoch_}, {"batches", batches_}}; }
+Params Trainer::loop_state() const {
+  Params state{{"epoch", epoch_}, {"batches", batches_}, {"steps", steps_}};
+  if (in_training_) state.set("batch", batch_);
+  return state;
+}
 
 void Trainer::load_loop_state(const Params& state) {
+  const Params* batch = state.find("batch");
+  const Params* steps = state.find("steps");
   epoch_ = static_cast<int>(state.at("epoch").as_int());
   batches_ = state.at("batches").as_int();
+  steps_ = steps == nullptr ? 0 : steps->as_int();
+  in_training_ = batch != nullptr;
+  batch_ = in_training_ ? batch->as_int() : 0;
 }
 
 void Trainer::on_init_end(Run& run) const {
@@ -54,6 +64,7 @@ void Trainer::on_init_end(Run& run) const {
 void Trainer::start(Run& run) {
   loaders_ = loaders_of(run, options_.loader);
   loaders_->set_seed(run.seed(), run.repeat());
+  checkpoint_ = run.find<Checkpoint>();
   prepare(run);
   if (run.mode() == "test") {
     test(run);
@@ -64,8 +75,7 @@ void Trainer::start(Run& run) {
 
 void Trainer::fit(Run& run) {
   run.call(Hook::kFitBegin);
-  while (epoch_ + 1 < options_.epochs && !run.stopping()) {
-    ++epoch_;
+  while (in_training_ || (epoch_ + 1 < options_.epochs && !run.stopping())) {
     fit_epoch(run);
     if (interrupted()) throw Interrupted{};
   }
@@ -73,28 +83,46 @@ void Trainer::fit(Run& run) {
 }
 
 void Trainer::fit_epoch(Run& run) {
-  batch_ = 0;
-  DataLoader& loader = loaders_->train();
-  loader.seek({epoch_, 0});
-  begin_epoch(run);
-  run.call(Hook::kEpochBegin);
-  run.call(Hook::kTrainBegin);
-  while (const Batch* batch = loader.next()) {
-    run.call(Hook::kTrainBatchBegin);
-    train_batch(run, *batch, result_);
-    run.set_batch(result_);
-    run.call(Hook::kTrainBatchEnd);
-    ++batch_;
-    ++batches_;
-  }
-  end_train(run);
-  run.call(Hook::kTrainEnd);
+  train_epoch(run);
   if (loaders_->val().dataset().size() > 0) {
     run.call(Hook::kValBegin);
     evaluate(run, loaders_->val(), Hook::kValBatchEnd);
     run.call(Hook::kValEnd);
   }
   run.call(Hook::kEpochEnd);
+}
+
+void Trainer::train_epoch(Run& run) {
+  DataLoader& loader = loaders_->train();
+  if (in_training_) {
+    loader.seek({epoch_, batch_});
+  } else {
+    batch_ = 0;
+    loader.seek({++epoch_, batch_});
+    begin_epoch(run);
+    run.call(Hook::kEpochBegin);
+    run.call(Hook::kTrainBegin);
+    in_training_ = true;
+  }
+  while (const Batch* batch = loader.next()) {
+    run.call(Hook::kTrainBatchBegin);
+    train_batch(run, *batch, result_);
+    run.set_batch(result_);
+    run.call(Hook::kTrainBatchEnd);
+    finish_batch(run);
+  }
+  if (!between_steps()) ++steps_;
+  end_train(run);
+  in_training_ = false;
+  run.call(Hook::kTrainEnd);
+}
+
+void Trainer::finish_batch(Run& run) {
+  ++batch_;
+  ++batches_;
+  if (!between_steps()) return;
+  ++steps_;
+  if (checkpoint_ != nullptr && checkpoint_->is_due(steps_)) run.checkpoint();
 }
 
 void Trainer::evaluate(Run& run, DataLoader& loader, Hook after_batch) {

@@ -39,7 +39,8 @@ struct EpochValue {
 // those of their own epoch in on_epoch_end wherever they stand. Outputs are taken from the run's Results when
 // that stands before this member and keeps them; else they are kept here, if there are functions at all.
 //
-// State: the present record and the whole history, exactly. Threads: those of its run.
+// State: the present record and the whole history, exactly; in the middle of an epoch's training also what has
+// been summed up and kept of its batches. Threads: those of its run.
 // Errors: a function that throws: its code (kInternal if it is not an Error) and the metric's name.
 class Metrics {
  public:
@@ -93,13 +94,16 @@ class Metrics {
     std::int64_t rows = 0;
     bool targets = true;  // all are known
     RowCollector collector;
+    bool open = false;  // begun and not yet evaluated
     void begin() noexcept;
     void add(const BatchResult& batch, bool collect);
+    [[nodiscard]] Params state_dict() const;
+    void load_state_dict(const Params& state);
   };
   enum class Mode : std::uint8_t { kTrain, kVal, kTest };
   [[nodiscard]] bool collects(Mode mode) const noexcept;
   [[nodiscard]] ResultRows rows_of(Mode mode, const Part& part) const;
-  void evaluate(Mode mode, const Part& part, MetricRecord& record);
+  void evaluate(Mode mode, Part& part, MetricRecord& record);
 
   NamedMetrics functions_;
   std::shared_ptr<const Results> results_;  // the run's, if it can be used

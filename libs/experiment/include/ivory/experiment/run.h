@@ -74,6 +74,9 @@ class Run : public Creator {
   void save(const std::filesystem::path& directory) const;
   // Reads them: the states by member, as load_state_dict() takes them.
   [[nodiscard]] Params load(const std::filesystem::path& directory) const;
+  // Gives back all that save() wrote, whether the run was asked to stop included: the next start goes on as
+  // if the run had never been left. Errors: those of load() and load_state_dict(), with the folder.
+  void restore(const std::filesystem::path& directory);
 
   // ---- for trainers and callbacks
   // Calls a hook of all members.
@@ -87,6 +90,9 @@ class Run : public Creator {
   // The batch just done; valid in the batch hooks.
   [[nodiscard]] const BatchResult& batch() const noexcept { return *batch_; }
   void set_batch(const BatchResult& batch) noexcept { batch_ = &batch; }
+  // Saves the state `current` of a run that is tracked. Only where a start can go on: at the end of an epoch,
+  // or between two of a trainer's batches.
+  void checkpoint();
   // Asks the trainer to end the fit after this epoch; the reason is for people.
   void stop(std::string reason);
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
@@ -115,6 +121,7 @@ class Run : public Creator {
   std::unique_ptr<BestKeeper> best_keeper_;  // while `both` runs without a tracker
   const BatchResult* batch_ = nullptr;
   bool stopping_ = false;
+  bool restored_ = false;  // the next start goes on, and stops where it was asked to
   std::string stop_reason_;
 };
 

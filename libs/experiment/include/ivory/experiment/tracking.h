@@ -1,9 +1,13 @@
 // Tracking: the callback by which a run records itself in the tracking store.
 #pragma once
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/tracker.h>
@@ -30,7 +34,14 @@ class Tracking {
   // Writes the artifact params.yaml.
   void log_params_file(const Params& params);
 
-  void on_init_begin(Run& run);
+  // A start in `mode`, which becomes the tag `ivory.mode`: this process has the run now.
+  void begin(std::string_view mode);
+  // For a run that goes on, its checkpoint given back: what was logged since is not logged again, and a
+  // `best` that was not kept yet is.
+  void resume(const Run& run);
+  // Saves the state `current`.
+  void save_current(const Run& run) const;
+
   void on_epoch_end(Run& run);
   void on_test_end(Run& run);
   // Ends the run in the store; may be called again after another start.
@@ -39,10 +50,18 @@ class Tracking {
 
  private:
   [[nodiscard]] std::filesystem::path state_folder(std::string_view state) const;
+  void keep_best() const;
+  void log(tracking::Batch batch);
+  [[nodiscard]] bool is_logged(const tracking::Metric& point) const;
+
   std::shared_ptr<Tracker> tracker_;
   tracking::RunRecord run_;
   std::unique_ptr<tracking::ArtifactStore> artifacts_;
+  std::string mode_;  // as the store knows it
   bool ended_ = false;
+  bool has_error_ = false;  // the tag of an earlier failure stands in the store
+  // What was logged before the run went on, from the step of its checkpoint on, by key and step.
+  std::map<std::pair<std::string, std::int64_t>, std::vector<double>> logged_;
 };
 
 }  // namespace ivory

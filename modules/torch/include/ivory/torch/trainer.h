@@ -28,7 +28,7 @@ struct TrainerOptions {
 // optimizer step.
 // Inputs and targets become float32, but for int32 and int64, which stay.
 //
-// State: the present epoch and torch's random generators, which belong to the process.
+// State: that of the loop, and torch's random generators, which belong to the process.
 // Threads: those of its run. Errors: kInvalidArgument for what a run lacks and for options that do not fit.
 class Trainer final : public ivory::Trainer {
  public:
@@ -49,6 +49,7 @@ class Trainer final : public ivory::Trainer {
   void prepare(Run& run) override;
   void train_batch(Run& run, const Batch& batch, BatchResult& result) override;
   void end_train(Run& run) override;
+  [[nodiscard]] bool between_steps() const override { return pending_ == 0; }
   void evaluate_batch(Run& run, const Batch& batch, BatchResult& result) override;
 
   void find_members(Run& run);
