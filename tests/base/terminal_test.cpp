@@ -13,6 +13,7 @@
 #include <ivory/base/interrupt.h>
 #include <ivory/base/log.h>
 #include <ivory/base/progress.h>
+#include <ivory/base/progress_table.h>
 
 namespace ivory {
 namespace {
@@ -181,6 +182,49 @@ TEST(Progress, FitsTheTerminal) {
                         30)
                         .text;
   EXPECT_EQ("\repochs [#####---------------]\x1B[K\r\n", text);
+}
+
+void show_two_works() {
+  ProgressTable table(3);
+  table.begin(0, "first");
+  table.begin(1, "second one");
+  table.update(1, 2, 4, "loss 0.2");
+  table.update(1, 3, 4, "loss 0.1");
+  table.update(7, 1, 2, "nobody's");
+  table.end(0, "broke");
+  table.update(0, 1, 2, "late");
+  table.end(1, "loss 0.1");
+}
+
+TEST(ProgressTable, PrintsTheFirstAndTheLastLineOfEachInAFile) {
+  EXPECT_EQ("second one 2/4  loss 0.2\nfirst 0  broke\nsecond one 3/4  loss 0.1\n",
+            in_pipe(show_two_works).text);
+}
+
+TEST(ProgressTable, LeavesALineForEachThatEndedOnATerminal) {
+  const std::string text = in_terminal(show_two_works, 80).text;
+  EXPECT_THAT(text, HasSubstr("first      0  broke\x1B[K\r\n"));  // in columns
+  EXPECT_THAT(text, HasSubstr("2/3 done, 0 under way"));
+  EXPECT_THAT(text, testing::EndsWith("\x1B[J"));  // and nothing else
+}
+
+TEST(ProgressTable, CutsLinesToTheTerminal) {
+  const auto body = [] {
+    ProgressTable table(1);
+    table.begin(0, std::string(200, 'x'));
+    table.end(0, "note");
+  };
+  EXPECT_THAT(in_terminal(body, 20).text,
+              testing::AllOf(HasSubstr(std::string(19, 'x')), Not(HasSubstr(std::string(20, 'x')))));
+}
+
+TEST(ProgressTable, IsSilentWhenOnlyWarningsAreWanted) {
+  const auto body = [] {
+    set_log_level(LogLevel::kWarning);
+    show_two_works();
+  };
+  EXPECT_EQ("", in_pipe(body).text);
+  EXPECT_EQ("", in_terminal(body).text);
 }
 
 TEST(Interrupt, RaisesAFlagAtTheFirstSignal) {
