@@ -16,6 +16,10 @@ std::span<const SamplerEntry> sampler_table() {
                    [](std::uint64_t seed) {
                      return make_qmc_sampler({.type = QmcType::kHalton, .scramble = true, .seed = seed});
                    }},
+      SamplerEntry{"nsga2", "a population that breeds; for several objectives",
+                   [](std::uint64_t seed) { return make_nsga2_sampler({.seed = seed}); }},
+      SamplerEntry{"nsga3", "a population spread over directions; for three and more objectives",
+                   [](std::uint64_t seed) { return make_nsga3_sampler({.seed = seed}); }},
   };
   return kTable;
 }

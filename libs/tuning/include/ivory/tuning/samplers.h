@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <ivory/tuning/nsga_samplers.h>
 #include <ivory/tuning/sampler.h>
 
 namespace ivory::tuning {
