@@ -64,9 +64,9 @@ void roll_back(Connection& connection) {
 Database::Database(DatabaseOptions options) : options_(std::move(options)) {
   retry_while_busy(options_.busy_timeout, [&] { writer_ = std::make_unique<Connection>(options_); });
   const auto identity = file_identity();
-  if (!identity)
-    throw Error(ErrorCode::kIo, "database '" + path().string() + "' vanished while it was opened");
-  identity_ = *identity;
+  if (!identity && dialect() == Dialect::kSqlite)
+    throw Error(ErrorCode::kIo, "database '" + name() + "' vanished while it was opened");
+  identity_ = identity.value_or(FileIdentity{});
   // A reader has no writer: what was just opened serves the first read.
   if (options_.mode == OpenMode::kReadOnly) readers_.push_back(std::move(writer_));
 }
@@ -81,15 +81,16 @@ std::optional<Database::FileIdentity> Database::file_identity() const {
 
 // A removed file can still be written through an open handle, and all of it would be lost without a word.
 void Database::check_same_file() const {
+  if (dialect() != Dialect::kSqlite) return;
   const auto identity = file_identity();
-  if (!identity) throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file has been removed");
+  if (!identity) throw Error(ErrorCode::kIo, "database '" + name() + "': the file has been removed");
   if (*identity != identity_) {
-    throw Error(ErrorCode::kIo, "database '" + path().string() + "': the file has been replaced by another");
+    throw Error(ErrorCode::kIo, "database '" + name() + "': the file has been replaced by another");
   }
 }
 
 bool Database::switch_to_wal() {
-  if (options_.mode == OpenMode::kReadOnly) return false;
+  if (options_.mode == OpenMode::kReadOnly || dialect() != Dialect::kSqlite) return false;
   // Takes its turn like a writer, but a journal mode cannot change inside a transaction.
   Waiter turn;
   std::unique_lock lock(queue_mutex_);
@@ -125,9 +126,9 @@ bool Database::switch_to_wal() {
 }
 
 // The first in the queue leads: it takes all who wait into its transaction (leveldb's write queue).
-void Database::run_write(const Job& job) {
+void Database::run_write(const Job& job, Durability durability) {
   assert(options_.mode != OpenMode::kReadOnly && "a database opened for reading is not written");
-  Waiter mine{&job, nullptr, false};
+  Waiter mine{&job, durability, nullptr, false};
   std::unique_lock lock(queue_mutex_);
   queue_.push_back(&mine);
   queue_moved_.wait(lock, [&] { return mine.done || queue_.front() == &mine; });
@@ -157,6 +158,10 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
   ErrorCode code = ErrorCode::kIo;
   try {
     check_same_file();
+    if (writer_->is_broken()) writer_ = std::make_unique<Connection>(options_);
+    const bool full = std::ranges::any_of(
+        group, [](const Waiter* waiter) { return waiter->durability == Durability::kFull; });
+    writer_->set_durability(full ? Durability::kFull : Durability::kProcess);
     begin_write(*writer_);
     run_jobs(*writer_, group);
     check_same_file();
@@ -171,7 +176,7 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
     failed = error.what();
     code = ErrorCode::kInternal;
   } catch (...) {
-    failed = "database '" + path().string() + "': given up with another thread's transaction";
+    failed = "database '" + name() + "': given up with another thread's transaction";
     code = ErrorCode::kInternal;
   }
   try {
@@ -186,7 +191,13 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
 }
 
 void Database::begin_write(Connection& connection) const {
-  retry_while_busy(options_.busy_timeout, [&] { connection.query("BEGIN IMMEDIATE").run(); });
+  const bool immediate = dialect() == Dialect::kSqlite;
+  retry_while_busy(options_.busy_timeout,
+                   [&] { connection.query(immediate ? "BEGIN IMMEDIATE" : "BEGIN").run(); });
+}
+
+std::string_view Database::begin_read() const {
+  return dialect() == Dialect::kSqlite ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 }
 
 void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& group) {
@@ -224,7 +235,7 @@ void Database::run_read(const Job& job) const {
   const std::unique_ptr<Connection, decltype(give_back)> lease(reader.release(), give_back);
   retry_while_busy(options_.busy_timeout, [&] {
     try {
-      lease->query("BEGIN").run();
+      lease->query(begin_read()).run();
       job(*lease);
       lease->query("COMMIT").run();
     } catch (...) {
@@ -263,7 +274,7 @@ void Database::give_reader(std::unique_ptr<Connection> reader) const {
   {
     const std::lock_guard lock(readers_mutex_);
     --readers_out_;
-    readers_.push_back(std::move(reader));
+    if (!reader->is_broken()) readers_.push_back(std::move(reader));
   }
   reader_given_.notify_one();
 }

@@ -1,11 +1,11 @@
-// One connection to a database file, and the queries that run on it.
+// One connection to a database file or a PostgreSQL server, and the queries that run on it.
 #pragma once
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,9 +13,6 @@
 
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
-
-struct sqlite3;
-struct sqlite3_stmt;
 
 namespace ivory::storage {
 
@@ -26,12 +23,16 @@ enum class OpenMode {
 };
 
 struct ConnectionOptions {
-  std::filesystem::path path;
+  std::filesystem::path path = {};
   OpenMode mode = OpenMode::kCreate;
   Durability durability = Durability::kProcess;
   // How long to wait for another process's lock before giving up with Busy.
   std::chrono::milliseconds busy_timeout{60'000};
+  // "postgresql://user@host:5432/name": a database on a server, in place of a file.
+  std::string server = {};
 };
+
+enum class Dialect { kSqlite, kPostgres };
 
 // Another process held its lock for longer than the timeout.
 class Busy : public Error {
@@ -45,12 +46,13 @@ class ConstraintViolated : public Error {
   using Error::Error;
 };
 
-struct StatementDeleter {
-  void operator()(sqlite3_stmt* statement) const noexcept;
-};
-using StatementPointer = std::unique_ptr<sqlite3_stmt, StatementDeleter>;
-
 class Connection;
+class Driver;
+class Statement;
+struct StatementDeleter {
+  void operator()(Statement* statement) const noexcept;
+};
+using StatementPointer = std::unique_ptr<Statement, StatementDeleter>;
 
 // A prepared statement, borrowed from its connection's cache while this object lives.
 //
@@ -106,20 +108,23 @@ class Query {
     StatementPointer statement;
     bool borrowed = false;
   };
-  Query(Connection& connection, sqlite3_stmt* statement, Slot* slot, StatementPointer own);
+  Query(Statement* statement, Slot* slot, StatementPointer own);
   void restart();
 
-  Connection* connection_;
-  sqlite3_stmt* statement_;
+  Statement* statement_;
   Slot* slot_;            // where it goes back to, or
   StatementPointer own_;  // one more of the same text, while the cached one is in use
   int next_parameter_ = 0;
 };
 
+// Statements are plain SQL with `?`, or `?1` for a value that stands in several places.
+//
 // Threads: one at a time. Waiting for locks is done here, with short random sleeps, so that many processes
 //   take turns.
-// Errors: Busy, ConstraintViolated; kIo for what the disk or the file does, kInvalidArgument for a file that
-//   is no database, kInternal for a wrong statement; the message has the path and SQLite's words.
+// Errors: Busy (of a server also: a deadlock that it has resolved), ConstraintViolated; kIo for what the
+// disk,
+//   the file or the server does, kInvalidArgument for a file that is no database, kInternal for a wrong
+//   statement; the message has the path or address and the database's words.
 class Connection {
  public:
   explicit Connection(ConnectionOptions options);
@@ -135,38 +140,32 @@ class Connection {
   [[nodiscard]] std::int64_t changed_rows() const;  // by the last statement
   [[nodiscard]] std::int64_t last_insert_id() const;
   [[nodiscard]] bool in_transaction() const;
+  // A server that went away: this connection is of no more use.
+  [[nodiscard]] bool is_broken() const;
+  // Of the transactions that begin from now on.
+  void set_durability(Durability durability);
   // Returns the one before.
-  std::chrono::milliseconds set_busy_timeout(std::chrono::milliseconds timeout) {
-    return std::exchange(options_.busy_timeout, timeout);
+  std::chrono::milliseconds set_busy_timeout(std::chrono::milliseconds timeout);
+  [[nodiscard]] Dialect dialect() const noexcept {
+    return options_.server.empty() ? Dialect::kSqlite : Dialect::kPostgres;
   }
+  // Empty of a server.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return options_.path; }
 
  private:
-  friend class Query;
-  struct Closer {
-    void operator()(sqlite3* handle) const noexcept;
-  };
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept {
       return std::hash<std::string_view>{}(text);
     }
   };
-  void open_to_read();
-  void open_to_write();
-  [[nodiscard]] int probe();
-  [[nodiscard]] bool is_writable() const;
-  [[nodiscard]] int open_handle(const std::string& name, int flags);
-  void configure();
-  [[nodiscard]] StatementPointer prepare(std::string_view sql);
-  [[nodiscard]] static int wait_for_lock(void* self, int attempt);
-  [[noreturn]] void fail(int code, std::string_view doing) const;
 
   ConnectionOptions options_;
-  std::unique_ptr<sqlite3, Closer> handle_;
+  std::unique_ptr<Driver> driver_;
   std::unordered_map<std::string, Query::Slot, TextHash, std::equal_to<>> statements_;
-  std::chrono::steady_clock::time_point wait_began_;
-  std::minstd_rand jitter_;
 };
+
+// How messages name it: the path, or the address without its password.
+[[nodiscard]] std::string database_name(const ConnectionOptions& options);
 
 }  // namespace ivory::storage

@@ -1,4 +1,4 @@
-// A database file shared by threads and processes: many readers, one writer, group commit.
+// A database shared by threads and processes: many readers, one writer, group commit.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
@@ -38,7 +38,12 @@ class Database {
   // Returns what the job returns.
   template <class F>
   auto write(const F& job) {
-    return returned_by([this](const Job& run) { run_write(run); }, job);
+    return write(job, options_.durability);
+  }
+  // The same with a durability of its own: under kFull what was written before it is safe too.
+  template <class F>
+  auto write(const F& job, Durability durability) {
+    return returned_by([this, durability](const Job& run) { run_write(run, durability); }, job);
   }
   // Runs `job` over one snapshot. It may be run again from its start if another process is in the way, so it
   // changes nothing outside itself.
@@ -52,11 +57,16 @@ class Database {
   bool switch_to_wal();
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return options_.path; }
+  [[nodiscard]] std::string name() const { return database_name(options_); }
+  [[nodiscard]] Dialect dialect() const noexcept {
+    return options_.server.empty() ? Dialect::kSqlite : Dialect::kPostgres;
+  }
   [[nodiscard]] bool is_read_only() const noexcept { return options_.mode == OpenMode::kReadOnly; }
 
  private:
   struct Waiter {
     const Job* job = nullptr;
+    Durability durability = Durability::kProcess;
     std::exception_ptr failure;
     bool done = false;
   };
@@ -78,11 +88,12 @@ class Database {
     }
   }
 
-  void run_write(const Job& job);
+  void run_write(const Job& job, Durability durability);
   void run_read(const Job& job) const;
   void commit_group(const std::vector<Waiter*>& group);
   void run_jobs(Connection& connection, const std::vector<Waiter*>& group);
   void begin_write(Connection& connection) const;
+  [[nodiscard]] std::string_view begin_read() const;
   void check_same_file() const;
   [[nodiscard]] std::optional<FileIdentity> file_identity() const;
   [[nodiscard]] std::unique_ptr<Connection> take_reader() const;
