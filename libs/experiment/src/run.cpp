@@ -170,6 +170,7 @@ void Run::start(std::string_view mode) {
     throw Error(ErrorCode::kInvalidArgument, "a run starts in mode train, test or both, not '" +
                                                  std::string(mode) + "'" + did_you_mean(mode, kModes, 0));
   }
+  finished_ = false;
   try {
     if (const auto tracking = find<Tracking>()) tracking->begin(mode);
     if (mode == "both") {
@@ -183,6 +184,7 @@ void Run::start(std::string_view mode) {
     throw;
   }
   end(nullptr);
+  finished_ = true;
 }
 
 void Run::start_mode(std::string_view mode) {
@@ -259,9 +261,17 @@ void Run::save(const fs::path& directory) const {
   folder.commit();
 }
 
-Params Run::load(const fs::path& directory) const {
+namespace {
+
+void check_folder(const fs::path& directory) {
   if (!fs::is_directory(directory))
     throw Error(ErrorCode::kNotFound, directory.string() + " is no folder of saved members");
+}
+
+}  // namespace
+
+Params Run::load(const fs::path& directory) const {
+  check_folder(directory);
   Params state = Params::map();
   for (const auto& [name, member] : members_) {
     if (!has_state(member)) continue;
@@ -275,6 +285,7 @@ Params Run::load(const fs::path& directory) const {
 }
 
 void Run::restore(const fs::path& directory) {
+  check_folder(directory);
   try {
     load_state_dict(load(directory));
     const fs::path file = directory / kRunFile;
@@ -282,8 +293,9 @@ void Run::restore(const fs::path& directory) {
     stopping_ = fs::exists(file);
     if (stopping_) stop_reason_ = Params::from_json(read_file(file)).at("stopped").as_string();
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kNotFound) throw;
-    throw Error(error.code(), directory.string() + ": " + error.what());
+    const bool missing = error.code() == ErrorCode::kNotFound;  // a key of a state
+    throw Error(missing ? ErrorCode::kInvalidArgument : error.code(),
+                directory.string() + ": " + error.what());
   }
 }
 

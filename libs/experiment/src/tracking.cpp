@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using tracking::kErrorTag;
-constexpr std::string_view kModeTag = "ivory.mode";
+using tracking::kModeTag;
 
 std::int64_t epoch_of(const Run& run) {
   const auto trainer = run.find<Trainer>();
@@ -61,6 +61,10 @@ fs::path Tracking::state_folder(std::string_view state) const {
     throw Error(ErrorCode::kUnsupported,
                 "states are kept in local artifact folders, not in " + run_.artifact_uri);
   return *path;
+}
+
+void Tracking::log_file(std::string_view path, std::string_view bytes) const {
+  artifacts_->write(path, bytes);
 }
 
 void Tracking::log_params_file(const Params& params) { artifacts_->write("params.yaml", to_yaml(params)); }

@@ -30,8 +30,8 @@ class FolderWriter {
   FolderWriter& operator=(const FolderWriter&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return aside_; }
-  // A new file of the folder, written in place: nobody looks at it before commit(). Errors: kIo, also if there is
-  // one of that name.
+  // A new file of the folder, written in place: nobody looks at it before commit(). Errors: kIo, also if
+  // there is one of that name.
   void write(const std::string& name, std::string_view bytes);
   void commit();  // once; path() is gone then
 
@@ -41,8 +41,8 @@ class FolderWriter {
   bool committed_ = false;
 };
 
-// Removes what writers that were killed have left half written right in `folder`, which need not exist. Nobody
-// may be writing into it.
+// Removes what writers that were killed have left half written right in `folder`, which need not exist.
+// Nobody may be writing into it.
 void remove_leftovers(const std::filesystem::path& folder);
 
 // An exclusive lock between processes (flock), held while the object lives. Waits for it.

@@ -5,9 +5,9 @@
 
 namespace ivory {
 
-// A tracked run saves its state `current` at the end of each epoch, and with a member of this class also in the
-// middle of epochs: after each `every_n_steps` optimizer steps, counted over all epochs. The trainer asks it,
-// and saves only between two steps, never while gradients add up for the next.
+// A tracked run saves its state `current` at the end of each epoch, and with a member of this class also in
+// the middle of epochs: after each `every_n_steps` optimizer steps, counted over all epochs. The trainer asks
+// it, and saves only between two steps, never while gradients add up for the next.
 //
 // Threads: those of its run. A value type.
 class Checkpoint {

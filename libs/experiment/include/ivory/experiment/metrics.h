@@ -39,9 +39,9 @@ struct EpochValue {
 // those of their own epoch in on_epoch_end wherever they stand. Outputs are taken from the run's Results when
 // that stands before this member and keeps them; else they are kept here, if there are functions at all.
 //
-// State: the present record and the whole history, exactly; in the middle of an epoch's training also what has
-// been summed up and kept of its batches. Threads: those of its run.
-// Errors: a function that throws: its code (kInternal if it is not an Error) and the metric's name.
+// State: the present record and the whole history, exactly; in the middle of an epoch's training also what
+// has been summed up and kept of its batches. Threads: those of its run. Errors: a function that throws: its
+// code (kInternal if it is not an Error) and the metric's name.
 class Metrics {
  public:
   using ivory_interface = Metrics;

@@ -45,6 +45,8 @@ class Run : public Creator {
   [[nodiscard]] std::uint64_t seed() const;    // parameter `seed`, 0 by default
   [[nodiscard]] std::uint64_t repeat() const;  // parameter `repeat`
   [[nodiscard]] int threads() const;           // parameter `threads`, 1 by default
+  // True after a start that came to its end.
+  [[nodiscard]] bool finished() const noexcept { return finished_; }
   // What create_params() says was given for this run.
   [[nodiscard]] const Params& update() const noexcept { return update_; }
 
@@ -121,6 +123,7 @@ class Run : public Creator {
   std::unique_ptr<BestKeeper> best_keeper_;  // while `both` runs without a tracker
   const BatchResult* batch_ = nullptr;
   bool stopping_ = false;
+  bool finished_ = false;
   bool restored_ = false;  // the next start goes on, and stops where it was asked to
   std::string stop_reason_;
 };

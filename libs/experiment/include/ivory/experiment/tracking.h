@@ -31,6 +31,8 @@ class Tracking {
   [[nodiscard]] const std::string& experiment_id() const noexcept { return run_.experiment_id; }
   // The folder of the run's artifacts.
   [[nodiscard]] std::filesystem::path artifact_folder() const;
+  // Writes an artifact.
+  void log_file(std::string_view path, std::string_view bytes) const;
   // Writes the artifact params.yaml.
   void log_params_file(const Params& params);
 

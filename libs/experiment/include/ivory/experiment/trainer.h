@@ -70,9 +70,9 @@ class Trainer {
   // A stream of its own for each batch of each epoch, by which a run resumed in the middle draws the same.
   [[nodiscard]] std::uint64_t seed_of_batch(const Run& run) const;
 
-  // State of the loop, to be kept with a learner's own: {"epoch": …, "batches": …, "steps": …}, and "batch" in
-  // the middle of an epoch's training, which a later start then goes on with: the batches that are left, without
-  // begin_epoch, on_epoch_begin and on_train_begin.
+  // State of the loop, to be kept with a learner's own: {"epoch": …, "batches": …, "steps": …}, and "batch"
+  // in the middle of an epoch's training, which a later start then goes on with: the batches that are left,
+  // without begin_epoch, on_epoch_begin and on_train_begin.
   [[nodiscard]] Params loop_state() const;
   void load_loop_state(const Params& state);
 

@@ -87,6 +87,7 @@ inline constexpr std::string_view kSourceGitCommitTag = "mlflow.source.git.commi
 inline constexpr std::string_view kNoteTag = "mlflow.note.content";
 inline constexpr std::string_view kProcessTag = "ivory.process";  // see liveness.h
 inline constexpr std::string_view kErrorTag = "ivory.error";      // why a run is FAILED
+inline constexpr std::string_view kModeTag = "ivory.mode";        // what it was started in: train, test, both
 inline constexpr std::string_view kIndexTag = "ivory.index";      // number of a nested run in its task
 inline constexpr std::string_view kTaskTag = "ivory.task";        // the plan of a task
 inline constexpr std::string_view kMonitorTag = "ivory.monitor";  // "val_loss min": what a run's score is

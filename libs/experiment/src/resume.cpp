@@ -1,0 +1,85 @@
+#include <ivory/experiment/resume.h>
+
+#include <filesystem>
+#include <utility>
+
+#include <ivory/base/error.h>
+#include <ivory/base/files.h>
+#include <ivory/experiment/client.h>
+#include <ivory/experiment/tracker.h>
+#include <ivory/experiment/tracking.h>
+#include <ivory/tracking/liveness.h>
+#include <ivory/yaml/yaml.h>
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+using tracking::RunRecord;
+
+tracking::TrackingStore& store_of(const Client& client) {
+  if (client.tracker() == nullptr)
+    throw Error(ErrorCode::kUnsupported, "runs can only be resumed where they are tracked");
+  return client.tracker()->store();
+}
+
+fs::path artifacts_of(const RunRecord& run) {
+  const auto folder = tracking::open_artifact_store(run.artifact_uri)->local_path();
+  if (folder) return *folder;
+  throw Error(ErrorCode::kUnsupported,
+              "the states of " + run.name + " are not on this machine, but in " + run.artifact_uri);
+}
+
+// A param was logged as text; what it was is told by what its parameter is now.
+Params argument(const Experiment& experiment, const tracking::KeyValue& param) {
+  try {
+    if (experiment.present_value(param.key).is_string()) return Params(param.value);
+  } catch (const Error& error) {  // an element of a list that is given whole: hidden_sizes:0
+    if (error.code() != ErrorCode::kInvalidArgument) throw;
+  }
+  return parse_yaml(param.value, "param " + param.key);
+}
+
+// One killed before its params.yaml was written has its logged params, for these came with its row.
+Run make_run(const Client& client, const std::string& experiment_name, const RunRecord& record) {
+  const Experiment experiment = client.create_experiment(experiment_name);
+  const RunOrigin origin{.run_id = record.run_id};
+  const fs::path file = artifacts_of(record) / "params.yaml";
+  if (fs::exists(file)) return experiment.with_params(read_yaml(file)).create_run({}, "run", origin);
+  Params arguments = Params::map();
+  for (const tracking::KeyValue& param : record.params) arguments.set(param.key, argument(experiment, param));
+  return experiment.create_run(arguments, "run", origin);
+}
+
+bool is_alive(const RunRecord& run) {
+  if (run.status != tracking::RunStatus::kRunning) return false;
+  const std::string* const tag = run.find_tag(tracking::kProcessTag);
+  const auto process = tag == nullptr ? std::nullopt : tracking::ProcessIdentity::parse(*tag);
+  return process && tracking::liveness_of(*process) == tracking::Liveness::kAlive;
+}
+
+}  // namespace
+
+std::optional<std::string> reason_not_to_resume(const Client& client, std::string_view run_id) {
+  const RunRecord run = store_of(client).get_run(run_id);
+  if (run.lifecycle_stage == tracking::LifecycleStage::kDeleted) return run.name + " is deleted";
+  if (run.status == tracking::RunStatus::kFinished) return run.name + " is FINISHED";
+  if (is_alive(run)) return run.name + " is RUNNING: its process is alive";
+  return std::nullopt;
+}
+
+ResumedRun resume_run(const Client& client, std::string_view run_id) {
+  tracking::TrackingStore& store = store_of(client);
+  const RunRecord record = store.get_run(run_id);
+  const fs::path artifacts = artifacts_of(record);
+  remove_leftovers(artifacts);
+  const std::string* const mode = record.find_tag(tracking::kModeTag);
+  ResumedRun resumed{.run = make_run(client, store.get_experiment(record.experiment_id).name, record),
+                     .mode = mode == nullptr ? "both" : *mode,
+                     .from_checkpoint = fs::exists(artifacts / "current")};
+  if (resumed.from_checkpoint) resumed.run.restore(artifacts / "current");
+  resumed.run.find<Tracking>()->resume(resumed.run);
+  return resumed;
+}
+
+}  // namespace ivory
