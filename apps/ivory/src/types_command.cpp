@@ -1,6 +1,9 @@
 // ivory types: every class and function that YAML can name.
 #include "command.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <ivory/base/error.h>
 #include <ivory/experiment/client.h>
 
@@ -18,7 +21,10 @@ std::string help_text(const ArgInfo& arg) {
   std::string text = arg.help;
   if (arg.choices.empty()) return text;
   std::vector<std::string> choices;
-  for (const Params& choice : arg.choices) choices.push_back(choice.to_text());
+  for (const Params& choice : arg.choices) {
+    std::string shown = choice.to_text();  // 32 and "32" are one
+    if (std::ranges::find(choices, shown) == choices.end()) choices.push_back(std::move(shown));
+  }
   return text + (text.empty() ? "" : "; ") + "one of " + join(choices);
 }
 

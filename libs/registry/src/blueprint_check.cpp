@@ -352,7 +352,9 @@ std::optional<Blueprint::Node> Blueprint::State::check_arg(const TypeInfo& info,
   const bool free = arg.choices.empty() || made.kind != Node::Kind::kData || given->is_null();
   if (!free && std::ranges::find(arg.choices, *given) == arg.choices.end()) {
     std::vector<std::string> choices;
-    for (const Params& choice : arg.choices) choices.push_back(choice.to_text());
+    for (const Params& choice : arg.choices) {
+      if (std::ranges::find(choices, choice.to_text()) == choices.end()) choices.push_back(choice.to_text());
+    }
     fail_at(*given,
             in_quotes(arg.name) + " is " + given->to_text() + did_you_mean(given->to_text(), choices, 40));
   }
