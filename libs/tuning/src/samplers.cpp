@@ -20,6 +20,15 @@ std::span<const SamplerEntry> sampler_table() {
                    [](std::uint64_t seed) { return make_nsga2_sampler({.seed = seed}); }},
       SamplerEntry{"nsga3", "a population spread over directions; for three and more objectives",
                    [](std::uint64_t seed) { return make_nsga3_sampler({.seed = seed}); }},
+      SamplerEntry{"cma-es", "a normal distribution that learns the shape of the function",
+                   [](std::uint64_t seed) { return make_cma_es_sampler({.seed = seed}); }, false},
+      SamplerEntry{
+          "sep-cma-es", "CMA-ES with a diagonal covariance, for many parameters",
+          [](std::uint64_t seed) { return make_cma_es_sampler({.use_separable_cma = true, .seed = seed}); },
+          false},
+      SamplerEntry{
+          "cma-es-margin", "CMA-ES for parameters with steps",
+          [](std::uint64_t seed) { return make_cma_es_sampler({.with_margin = true, .seed = seed}); }, false},
   };
   return kTable;
 }

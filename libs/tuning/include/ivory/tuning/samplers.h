@@ -66,6 +66,25 @@ struct QmcOptions {
 // sampled at random.
 [[nodiscard]] std::unique_ptr<Sampler> make_qmc_sampler(const QmcOptions& options = {});
 
+struct CmaEsOptions {
+  std::int64_t n_startup_trials = 1;            // COMPLETE trials that are sampled at random first
+  std::optional<std::int64_t> popsize = {};     // of a generation; none: 4 + floor(3 ln parameters)
+  bool use_separable_cma = false;               // a diagonal covariance, for many parameters
+  bool with_margin = false;                     // keeps the values of parameters with steps from dying out
+  bool consider_pruned_trials = false;          // PRUNED trials count with their last report
+  std::vector<FrozenTrial> source_trials = {};  // of a related study: begins where its best tenth lies
+  std::optional<std::uint64_t> seed = {};
+};
+// CMA-ES (Hansen, arXiv 1604.00772; separable: Ros and Hansen 2008; margin: Hamano et al. 2022; warm start:
+// Nomura et al. 2021): a normal distribution over the float and int parameters that all COMPLETE trials have;
+// choices and other parameters are sampled at random. Trials that violate constraints rank behind those that
+// do not, the more the worse. A trial keeps the generation it is drawn from as a system attribute
+// (`ivory:cma:generation`), and once a generation has `popsize` COMPLETE trials the next begins: so any
+// number of workers and later processes go on with the same state, and trials that end late are of no use.
+// Errors: kInvalidArgument for a study of several objectives, separable with margin or with source trials,
+// and source trials of which none fits.
+[[nodiscard]] std::unique_ptr<Sampler> make_cma_es_sampler(CmaEsOptions options = {});
+
 // Gives these parameters (external values by name) and leaves the others to `base`.
 // Errors: kInvalidArgument for a value outside the distribution asked for.
 [[nodiscard]] std::unique_ptr<Sampler> make_partial_fixed_sampler(const Params& fixed,
@@ -76,6 +95,7 @@ struct QmcOptions {
 struct SamplerEntry {
   std::string_view name, summary;
   std::unique_ptr<Sampler> (*make)(std::uint64_t seed);
+  bool several_objectives = true;  // serves studies that have them
 };
 [[nodiscard]] std::span<const SamplerEntry> sampler_table();
 
