@@ -37,8 +37,8 @@ TEST(CreateParams, NamesTheNearestParameter) {
 TEST(CreateParams, RefusesASectionThatDoesNotExist) {
   const Project project;
   const Experiment experiment = create_client(project.path(), false).create_experiment("line");
-  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({}, "task")); }),
-              HasSubstr("no section 'task'"));
+  EXPECT_THAT(message_of([&] { static_cast<void>(experiment.create_params({}, "trial")); }),
+              HasSubstr("no section 'trial'"));
 }
 
 TEST(CreateRun, MakesMembersInTheOrderOfTheFile) {

@@ -73,13 +73,22 @@ Experiment Client::create_experiment(std::string_view name) const {
                                           shown(directory_ / (std::string(name) + ".yml")) + ")" +
                                           did_you_mean(name, names));
   }
+  const std::shared_ptr<Workshop> workshop = make_workshop(name, true);
+  return {workshop, read_parameters(file)};
+}
+
+std::shared_ptr<Workshop> Client::make_workshop(std::string_view experiment, bool tracked) const {
   auto workshop = std::make_shared<Workshop>();
   workshop->registry = registry_;
-  workshop->tracker = tracker_;
+  if (tracked) workshop->tracker = tracker_;
   workshop->directory = directory_.string();
-  workshop->experiment = name;
-  workshop->source_name = file.string();
-  return {std::move(workshop), read_parameters(file)};
+  workshop->experiment = experiment;
+  workshop->source_name = find_file(directory_, experiment).string();
+  return workshop;
+}
+
+Task Client::create_task(std::string_view name, const Params& args) const {
+  return create_experiment(name).create_task(args);
 }
 
 Run Client::create_run(std::string_view name, const Params& args) const {
@@ -108,5 +117,7 @@ Client create_client(const fs::path& directory, bool tracker) { return Client(di
 Experiment create_experiment(std::string_view name) { return Client().create_experiment(name); }
 
 Run create_run(std::string_view name, const Params& args) { return Client().create_run(name, args); }
+
+Task create_task(std::string_view name, const Params& args) { return Client().create_task(name, args); }
 
 }  // namespace ivory

@@ -6,6 +6,7 @@
 #include <ivory/base/error.h>
 #include <ivory/base/rng.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/task.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/registry/overrides.h>
 
@@ -59,11 +60,15 @@ Members make_members(const Blueprint& blueprint) {
 class LazyMembers {
  public:
   explicit LazyMembers(const Blueprint& blueprint) : blueprint_(blueprint) {}
+  Value make(std::string_view path) {
+    return path.find('.') == std::string_view::npos ? member(path) : make_part(path);
+  }
+  [[nodiscard]] const NamedValues& made() const noexcept { return made_.items(); }
+
+ private:
   Value make_part(std::string_view path) {
     return blueprint_.make_part(path, [this](std::string_view name) { return member(name); });
   }
-
- private:
   Value member(std::string_view name) {
     if (const Value* made = made_.find(name)) return *made;
     Value value = make_part(name);
@@ -130,7 +135,12 @@ Creator::Plan Creator::plan(const Params& args, std::string_view name) const {
   return {std::move(params), std::move(update), std::move(blueprint), process};
 }
 
-void Creator::fill(Run& run, Plan& made, const std::vector<std::string>& modules) const {
+void Creator::fill(Run& run, Plan& made, std::string_view name,
+                   const std::vector<std::string>& modules) const {
+  if (const Params* section = run.params().find(name)) {  // made again from what a run has left
+    if (const Params* id = section->find("id")) run.id_ = id->as_string();
+    if (const Params* given = section->find("name")) run.name_ = given->as_string();
+  }
   run.update_ = std::move(made.update);
   run.modules_ = modules;
   run.source_name_ = workshop().source_name;
@@ -145,9 +155,20 @@ Run Creator::create_run(const Params& args, std::string_view name, const RunOrig
   const std::vector<std::string> modules = made.blueprint.modules();
   workshop().registry->prepare_process(modules, made.process);
   Run run(std::move(made.params), make_members(made.blueprint).items());
-  fill(run, made, modules);
+  fill(run, made, name, modules);
   if (workshop().tracker != nullptr) run.set_tracker(workshop().tracker, name, origin);
   return run;
+}
+
+Task Creator::create_task(const Params& args, const RunOrigin& origin) const {
+  constexpr std::string_view kName = "task";
+  Plan made = plan(args, kName);
+  const std::vector<std::string> modules = made.blueprint.modules();
+  workshop().registry->prepare_process(modules, made.process);
+  Task task(workshop_, std::move(made.params), make_members(made.blueprint).items());
+  fill(task, made, kName, modules);
+  if (workshop().tracker != nullptr) task.set_tracker(workshop().tracker, kName, origin);
+  return task;
 }
 
 tracking::RunRecord Creator::reserve_run(const Params& args, std::string_view name,
@@ -160,9 +181,16 @@ tracking::RunRecord Creator::reserve_run(const Params& args, std::string_view na
 
 Value Creator::create_instance(std::string_view instance_name, const Params& args,
                                std::string_view name) const {
+  return make_instance(instance_name, args, name).first;
+}
+
+std::pair<Value, NamedValues> Creator::make_instance(std::string_view instance_name, const Params& args,
+                                                     std::string_view name) const {
   const Plan made = plan(args, name);
   workshop().registry->prepare_process(made.blueprint.modules(), made.process);
-  return LazyMembers(made.blueprint).make_part(instance_name);
+  LazyMembers members(made.blueprint);
+  Value instance = members.make(instance_name);
+  return {std::move(instance), members.made()};
 }
 
 Params Creator::resolve_params(const Params& args, std::string_view name) const {
@@ -179,6 +207,18 @@ void Creator::check(const Params& args, std::string_view mode, std::string_view 
   run.create_callbacks();
   check_hook(run, made.params.at(name), Hook::kInitBegin);
   check_hook(run, made.params.at(name), Hook::kInitEnd);
+}
+
+void Creator::load_modules(const Params& args, std::string_view name) const {
+  const Plan made = plan(args, name);
+  workshop().registry->prepare_process(made.blueprint.modules(), made.process);
+}
+
+std::string Creator::process_owned(const Params& args, std::string_view name) const {
+  for (const std::string& module : plan(args, name).blueprint.modules())
+    if (const std::string reason = workshop().registry->process_owned(module); !reason.empty())
+      return module + ": " + reason;
+  return {};
 }
 
 void Creator::check_hook(Run& run, const Params& section, Hook hook) {

@@ -2,6 +2,7 @@
 #include <ivory/registry/module.h>
 
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/task.h>
 #include <ivory/experiment/tracker.h>
 
 #include "declare_callbacks.h"
@@ -22,6 +23,14 @@ std::shared_ptr<Run> make_run(const std::optional<std::string>& library, std::in
   return std::make_shared<Run>(std::move(params));
 }
 
+std::shared_ptr<Task> make_task(const std::optional<std::string>& library) {
+  Params section = Params::map();
+  if (library) section.set("library", *library);
+  Params params = Params::map();
+  params.set("task", std::move(section));
+  return std::make_shared<Task>(std::move(params));
+}
+
 }  // namespace
 
 IVORY_MODULE(experiment, m) {
@@ -32,6 +41,9 @@ IVORY_MODULE(experiment, m) {
                arg("repeat", "number of the repetition: changes what training draws, not the folds") = 0,
                arg("threads", "threads a learner computes with; changes the last digits of its sums") = 1);
   for (const char* alias : {"ivory.core.run.Run", "ivory.torch.run.Run"}) m.alias(alias, "ivory.Run");
+  m.type<Task>("ivory.Task", "A parent run that makes many: a product or a chain of parameters.")
+      .factory(&make_task, arg("library", "module whose default classes are used: torch") = nullptr);
+  m.alias("ivory.core.run.Task", "ivory.Task");
   m.type<Tracker>("ivory.Tracker", "The tracking store of a client.")
       .factory(
           [](const std::string& uri, const std::string& durability) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include <ivory/base/error.h>
+#include <ivory/base/params.h>
 
 namespace ivory::tracking {
 namespace {
@@ -125,6 +126,12 @@ void select_id_prefix(RunSelection& selection, const std::string& prefix) {
   selection.add("r.run_uuid < ?", after);
 }
 
+// As one value: a list of any length then is one and the same statement.
+void select_ids(RunSelection& selection, const std::vector<std::string>& ids) {
+  if (ids.empty()) return;
+  selection.add("r.run_uuid IN (SELECT value FROM json_each(?))", Params(ids).to_json());
+}
+
 constexpr std::string_view kHasParent =
     "EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = 'mlflow.parentRunId'";
 
@@ -152,6 +159,7 @@ RunSelection select_runs(const RunQuery& query) {
   if (query.view != ViewType::kAll) selection.add("r." + std::string(lifecycle_condition(query.view)));
   if (!query.name.empty()) selection.add("r.name = ?", query.name);
   select_id_prefix(selection, query.id_prefix);
+  select_ids(selection, query.run_ids);
   if (query.status) selection.add("r.status = ?", to_text(*query.status));
   if (!query.parent_run_id.empty())
     selection.add(std::string(kHasParent) + " AND t.value = ?)", query.parent_run_id);

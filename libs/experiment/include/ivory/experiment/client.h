@@ -1,15 +1,36 @@
 // Client: the entry point. Owns a working directory, the registry of what YAML can name, and a tracker.
 #pragma once
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <ivory/experiment/collection.h>
 #include <ivory/experiment/experiment.h>
+#include <ivory/experiment/ranges.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/task.h>
+#include <ivory/tracking/tracking_store.h>
 
 namespace ivory {
+
+// Which runs. Conditions are joined by "and"; what is empty does not restrict.
+// The defaults let designated initializers leave a member out without a warning.
+// NOLINTBEGIN(readability-redundant-member-init)
+struct RunSearch {
+  std::string name = {};           // of the experiment
+  std::string parent_run_id = {};  // nested right under this run
+  bool parent_only = false;        // tasks, and whatever has nested runs
+  bool nested_only = false;        // nested under some run
+  bool exclude_parent = false;     // no tasks, nothing that has nested runs
+  // By logged param: equal to the value, one of the list, from start to stop of the Range. Numbers are
+  // compared as numbers. A run that has not logged the param is not found.
+  Ranges params = {};
+};
+// NOLINTEND(readability-redundant-member-init)
 
 // Reads client.yml (or client.yaml) of the directory, if there is one:
 //
@@ -32,12 +53,83 @@ class Client : public Entity {
   // The experiment of NAME.yml or NAME.yaml in the directory. Errors: kNotFound with the nearest name.
   [[nodiscard]] Experiment create_experiment(std::string_view name) const;
   [[nodiscard]] Run create_run(std::string_view name, const Params& args = {}) const;
+  [[nodiscard]] Task create_task(std::string_view name, const Params& args = {}) const;
   [[nodiscard]] Value create_instance(std::string_view name, std::string_view instance_name,
                                       const Params& args = {}) const;
   // Names of the parameter files in the directory, sorted.
   [[nodiscard]] std::vector<std::string> experiment_names() const;
 
+  // ---- runs that were tracked. Wherever an id is asked for, resolve_run() says what else will do.
+  // Errors of all: kUnsupported without a tracker; kNotFound for a run that is not there; those of the store.
+
+  // The run that `text` means: an id, the beginning of one, or a short name, "digits/run#3", "digits/task#0".
+  // Deleted runs are found by their whole id only. Errors: kNotFound with the nearest name; kInvalidArgument
+  // for a beginning that several runs share (naming them), or a text of neither form.
+  [[nodiscard]] tracking::RunRecord resolve_run(std::string_view text) const;
+
+  // Ids of the runs, the oldest first; deleted ones are left out. Errors: kNotFound for an experiment that
+  // the store does not have.
+  [[nodiscard]] std::vector<std::string> search_run_ids(const RunSearch& search = {}) const;
+  // Of tasks, and of whatever has nested runs.
+  [[nodiscard]] std::vector<std::string> search_parent_run_ids(std::string_view name = {},
+                                                               const Ranges& params = {}) const;
+  [[nodiscard]] std::vector<std::string> search_nested_run_ids(std::string_view name = {},
+                                                               const Ranges& params = {}) const;
+  // The same with all of each run.
+  [[nodiscard]] std::vector<tracking::RunRecord> search_runs(const RunSearch& search = {}) const;
+
+  // The id of run#`number`, task#`number` … of an experiment; a negative number counts from the last one.
+  [[nodiscard]] std::string get_run_id(std::string_view name, std::int64_t number = 0,
+                                       std::string_view kind = "run") const;
+  //   client.get_run_ids("digits", "task", Range(0, 1));
+  [[nodiscard]] std::vector<std::string> get_run_ids(std::string_view name, std::string_view kind,
+                                                     const ParamRange& numbers) const;
+  // In the order of the task's plan.
+  [[nodiscard]] std::vector<std::string> get_nested_run_ids(std::string_view run) const;
+  // Empty if the run is nobody's.
+  [[nodiscard]] std::string get_parent_run_id(std::string_view run) const;
+  // "run#0".
+  [[nodiscard]] std::string get_run_name(std::string_view run) const;
+
+  // What params.yaml of the run says: {"experiment": …, "run": …}. Errors: kNotFound if it has none.
+  [[nodiscard]] Params load_params(std::string_view run) const;
+  // The run made again from its params.yaml, with the state of `mode`: "test", "best" or "current", empty for
+  // the first of these that exists. It has the id and the name, but records nothing. Errors: kNotFound if it
+  // has no such state.
+  [[nodiscard]] Run load_run(std::string_view run, std::string_view mode = {}) const;
+  // One member alone, by dotted name, with its state; the members that it refers to by `$` are made with
+  // theirs.
+  [[nodiscard]] Value load_instance(std::string_view run, std::string_view instance_name,
+                                    std::string_view mode = {}) const;
+  // The task, taken over for this process as a RUNNING one, with its plan and the scores of its finished
+  // runs; runs() gives what is left.
+  [[nodiscard]] Task resume_task(std::string_view task) const;
+  // Out-of-fold and test rows of runs; a task stands for its nested runs. `verbose` shows progress.
+  // Errors: those of collect_results().
+  [[nodiscard]] Collection load_results(const std::vector<std::string>& runs,
+                                        Reduction reduction = Reduction::kNone, bool verbose = false) const;
+
+  // Logs params that older runs of the experiment lack, with these values. Gives the number of runs changed.
+  std::size_t update_params(std::string_view name, const Params& defaults) const;
+  // Nests the runs under `parent`.
+  void set_parent_run_id(const std::vector<std::string>& runs, std::string_view parent) const;
+  // Ends a run that says RUNNING, as FINISHED; others are left as they are.
+  void set_terminated(std::string_view run) const;
+  // All that say RUNNING of the experiment, or of all. Gives their number. Runs whose process lives are left
+  // alone.
+  std::size_t set_terminated_all(std::string_view name = {}) const;
+  // Removes for good the deleted runs of the experiment, or of all: rows and artifacts. Gives their number.
+  std::size_t remove_deleted_runs(std::string_view name = {}) const;
+
  private:
+  // Null if there is no store yet.
+  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> find_store() const;
+  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> store_for_reading() const;
+  [[nodiscard]] tracking::TrackingStore& store() const;
+  [[nodiscard]] std::shared_ptr<Workshop> make_workshop(std::string_view experiment, bool tracked) const;
+  // What the run was made from.
+  [[nodiscard]] Experiment stored_experiment(const tracking::RunRecord& run, bool tracked) const;
+
   std::filesystem::path directory_;
   std::shared_ptr<Registry> registry_;
   std::shared_ptr<Tracker> tracker_;
@@ -47,5 +139,6 @@ class Client : public Entity {
 // Of the default client, in the process's working directory.
 [[nodiscard]] Experiment create_experiment(std::string_view name);
 [[nodiscard]] Run create_run(std::string_view name, const Params& args = {});
+[[nodiscard]] Task create_task(std::string_view name, const Params& args = {});
 
 }  // namespace ivory

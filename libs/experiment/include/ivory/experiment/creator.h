@@ -16,6 +16,7 @@
 namespace ivory {
 
 class Run;
+class Task;
 class Tracker;
 
 // What runs of one experiment share.
@@ -56,6 +57,8 @@ class Creator : public Entity {
   // id and a name, or takes over the run that `origin` names.
   [[nodiscard]] Run create_run(const Params& args = {}, std::string_view name = "run",
                                const RunOrigin& origin = {}) const;
+  // A task whose runs are of this experiment; `args` are for its section `task`, if the file has one.
+  [[nodiscard]] Task create_task(const Params& args = {}, const RunOrigin& origin = {}) const;
   // The row of a run in the store, with its name, tags and params, for somebody else to take over: names then
   // follow the order of reserving, whoever makes the runs. No member is made. Errors: kInvalidArgument as for
   // create_run(); kUnsupported without a tracker.
@@ -69,6 +72,11 @@ class Creator : public Entity {
   // Makes every member of the run, lets them look at one another (on_init_begin, on_init_end) as a start in
   // `mode` does, and drops them: whatever would fail fails here. Nothing is written.
   void check(const Params& args = {}, std::string_view mode = "both", std::string_view name = "run") const;
+  // Loads the modules whose code the members need.
+  void load_modules(const Params& args = {}, std::string_view name = "run") const;
+  // Why two such runs may not share a process: the reason of the first module whose state belongs to the
+  // process, after its name. Empty if they may.
+  [[nodiscard]] std::string process_owned(const Params& args = {}, std::string_view name = "run") const;
   // The value that a name stands for now, by which a word on the command line is read.
   [[nodiscard]] Params present_value(std::string_view parameter, const Params& place = {}) const;
 
@@ -78,9 +86,13 @@ class Creator : public Entity {
   std::shared_ptr<const Workshop> workshop_;  // null: made directly from instances
 
  private:
+  friend class Client;
   struct Plan;
   static void check_hook(Run& run, const Params& section, Hook hook);
-  void fill(Run& run, Plan& made, const std::vector<std::string>& modules) const;
+  // One member alone, and all that were made for it.
+  [[nodiscard]] std::pair<Value, NamedValues> make_instance(std::string_view instance_name,
+                                                            const Params& args, std::string_view name) const;
+  void fill(Run& run, Plan& made, std::string_view name, const std::vector<std::string>& modules) const;
   [[nodiscard]] Plan plan(const Params& args, std::string_view name) const;
 };
 

@@ -44,9 +44,10 @@ enum class Nesting { kAny, kTopLevel, kNested };
 struct RunQuery {
   std::vector<std::string> experiment_ids = {};  // none: all experiments
   ViewType view = ViewType::kActiveOnly;
-  std::string name = {};           // exactly
-  std::string id_prefix = {};      // how the run id begins
-  std::string parent_run_id = {};  // nested right under this run
+  std::string name = {};                  // exactly
+  std::string id_prefix = {};             // how the run id begins
+  std::vector<std::string> run_ids = {};  // one of these
+  std::string parent_run_id = {};         // nested right under this run
   Nesting nesting = Nesting::kAny;
   // Whether it is a parent: some run, deleted or not, is nested under it, or it has the tag `ivory.task`.
   std::optional<bool> is_parent = {};

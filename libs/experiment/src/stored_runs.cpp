@@ -1,0 +1,423 @@
+// The half of Client that looks at what was tracked.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include <ivory/base/error.h>
+#include <ivory/base/progress.h>
+#include <ivory/base/range.h>
+#include <ivory/experiment/client.h>
+#include <ivory/experiment/tracker.h>
+#include <ivory/tracking/artifact_store.h>
+#include <ivory/tracking/liveness.h>
+#include <ivory/yaml/yaml.h>
+
+#include "task_record.h"
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+using tracking::RunQuery;
+using tracking::RunRecord;
+using tracking::TrackingStore;
+
+constexpr std::size_t kIdLength = 32;
+
+// Runs without what they logged.
+RunQuery bare(RunQuery query = {}) {
+  query.with_metrics = query.with_params = query.with_tags = false;
+  return query;
+}
+
+std::string experiment_id(const TrackingStore& store, std::string_view name) {
+  if (const auto found = store.find_experiment(name)) return found->id;
+  std::vector<std::string> names;
+  for (const auto& experiment : store.list_experiments(tracking::ViewType::kAll))
+    names.push_back(experiment.name);
+  throw Error(ErrorCode::kNotFound,
+              "the tracking store has no experiment '" + std::string(name) + "'" + did_you_mean(name, names));
+}
+
+// Restricts to an experiment; an empty name does not.
+void select_experiment(const TrackingStore& store, std::string_view name, RunQuery& query) {
+  if (!name.empty()) query.experiment_ids = {experiment_id(store, name)};
+}
+
+void sort_oldest_first(std::vector<RunRecord>& runs) {
+  std::ranges::sort(runs, {}, [](const RunRecord& run) {
+    return std::tuple(run.start_time, number_of(run.name), std::string_view(run.name),
+                      std::string_view(run.run_id));
+  });
+}
+
+std::vector<std::string> ids_of(const std::vector<RunRecord>& runs) {
+  std::vector<std::string> ids;
+  ids.reserve(runs.size());
+  for (const RunRecord& run : runs) ids.push_back(run.run_id);
+  return ids;
+}
+
+// ---- conditions on params
+
+bool equals(const Params& value, const Params& logged, const std::string& text) {
+  if (value.is_number() && logged.is_number()) return value.as_real() == logged.as_real();
+  return value.to_text() == text;
+}
+
+bool lies_within(const Range& range, const Params& logged) {
+  if (!logged.is_number()) return false;
+  const auto [low, high] = std::minmax({range.start().as_real(), range.stop().as_real()});
+  return low <= logged.as_real() && logged.as_real() <= high;
+}
+
+bool matches(const ParamRange& wanted, const std::string& text) {
+  const Params logged = parse_scalar(text);
+  if (const Range* range = wanted.find_range()) return lies_within(*range, logged);
+  return std::ranges::any_of(wanted.values(),
+                             [&](const Params& value) { return equals(value, logged, text); });
+}
+
+bool matches(const Ranges& conditions, const RunRecord& run) {
+  return std::ranges::all_of(conditions.items(), [&](const NamedRange& condition) {
+    const std::string* text = run.find_param(condition.name);
+    return text != nullptr && matches(condition.range, *text);
+  });
+}
+
+// The runs that a search finds, with nothing of what they logged but, where conditions need them, params.
+std::vector<RunRecord> find_matching(const TrackingStore& store, const RunSearch& search) {
+  if (search.parent_only && search.exclude_parent) return {};
+  RunQuery query = bare();
+  select_experiment(store, search.name, query);
+  query.parent_run_id = search.parent_run_id;
+  query.with_params = !search.params.empty();
+  if (search.nested_only) query.nesting = tracking::Nesting::kNested;
+  if (search.parent_only || search.exclude_parent) query.is_parent = search.parent_only;
+  std::vector<RunRecord> runs = store.list_runs(query);
+  std::erase_if(runs, [&](const RunRecord& run) { return !matches(search.params, run); });
+  sort_oldest_first(runs);
+  return runs;
+}
+
+// ---- names
+
+bool is_hex(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= kIdLength &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+[[noreturn]] void fail_ambiguous(std::string_view text, const TrackingStore& store,
+                                 const std::vector<RunRecord>& runs) {
+  constexpr std::size_t kMostNamed = 5;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(runs.size(), kMostNamed); ++i)
+    names.push_back(runs[i].run_id.substr(0, 8) + " (" + store.get_experiment(runs[i].experiment_id).name +
+                    "/" + runs[i].name + ")");
+  if (runs.size() > kMostNamed) names.push_back(std::to_string(runs.size() - kMostNamed) + " more");
+  throw Error(ErrorCode::kInvalidArgument,
+              "'" + std::string(text) + "' may mean several runs: " + join(names) + "; give more of the id");
+}
+
+std::vector<std::string> names_of(const std::vector<RunRecord>& runs) {
+  std::vector<std::string> names;
+  for (const RunRecord& run : runs) names.push_back(run.name);
+  return names;
+}
+
+// The run of that name in the experiment, or in all if `experiment` is empty.
+RunRecord named_run(const TrackingStore& store, std::string_view text, std::string_view experiment,
+                    std::string_view name) {
+  RunQuery query;
+  select_experiment(store, experiment, query);
+  RunQuery all = bare(query);
+  query.name = name;
+  const std::vector<RunRecord> found = store.list_runs(query);
+  if (found.size() == 1) return found.front();
+  if (!found.empty()) fail_ambiguous(text, store, found);
+  const std::vector<std::string> names = names_of(store.list_runs(all));
+  throw Error(ErrorCode::kNotFound,
+              "there is no run '" + std::string(text) + "'" + did_you_mean(name, names, 0) +
+                  "; expected an id, the beginning of one, or a name like digits/run#3");
+}
+
+std::optional<RunRecord> find_by_id(const TrackingStore& store, std::string_view text) {
+  if (text.size() == kIdLength) return store.find_run(text);
+  RunQuery query;
+  query.id_prefix = text;
+  const std::vector<RunRecord> found = store.list_runs(query);
+  if (found.size() > 1) fail_ambiguous(text, store, found);
+  return found.empty() ? std::nullopt : std::optional(found.front());
+}
+
+// ---- states
+
+constexpr std::array<std::string_view, 3> kStates{"test", "best", "current"};
+
+fs::path local_folder(const RunRecord& run, std::string_view path) {
+  const auto folder = tracking::open_artifact_store(run.artifact_uri)->local_path(path);
+  if (folder) return *folder;
+  throw Error(ErrorCode::kUnsupported,
+              "the files of " + run.name + " are not on this machine, but in " + run.artifact_uri);
+}
+
+fs::path state_folder(const RunRecord& run, std::string_view mode) {
+  if (!mode.empty() && std::ranges::find(kStates, mode) == kStates.end()) {
+    static const std::vector<std::string> kNames(kStates.begin(), kStates.end());
+    throw Error(ErrorCode::kInvalidArgument, "mode",
+                "the state of a run is test, best or current, not '" + std::string(mode) + "'" +
+                    did_you_mean(mode, kNames));
+  }
+  for (const std::string_view state : kStates) {
+    if (!mode.empty() && state != mode) continue;
+    fs::path folder = local_folder(run, state);
+    if (fs::is_directory(folder)) return folder;
+  }
+  throw Error(ErrorCode::kNotFound, run.name + " (" + run.run_id + ") has no saved state" +
+                                        (mode.empty() ? std::string() : " '" + std::string(mode) + "'"));
+}
+
+bool is_alive(const RunRecord& run) {
+  const std::string* tag = run.find_tag(tracking::kProcessTag);
+  const auto process = tag == nullptr ? std::nullopt : tracking::ProcessIdentity::parse(*tag);
+  return process && tracking::liveness_of(*process) == tracking::Liveness::kAlive;
+}
+
+// The artifacts, and the run's own folder around them if nothing else is in it.
+void remove_artifacts(const RunRecord& run) {
+  const fs::path folder = local_folder(run, {});
+  fs::remove_all(folder);
+  std::error_code not_empty;
+  if (folder.parent_path().filename() == run.run_id) fs::remove(folder.parent_path(), not_empty);
+}
+
+}  // namespace
+
+std::shared_ptr<TrackingStore> Client::find_store() const {
+  if (tracker_ == nullptr)
+    throw Error(ErrorCode::kUnsupported, "this client has no tracker, so it knows no runs");
+  return tracker_->exists() ? tracker_->open_read_only() : nullptr;
+}
+
+std::shared_ptr<TrackingStore> Client::store_for_reading() const {
+  auto found = find_store();
+  if (found == nullptr)
+    throw Error(ErrorCode::kNotFound, "there are no runs yet in " + tracker_->tracking_uri());
+  return found;
+}
+
+TrackingStore& Client::store() const {
+  static_cast<void>(store_for_reading());
+  return tracker_->store();
+}
+
+RunRecord Client::resolve_run(std::string_view text) const {
+  const auto store = store_for_reading();
+  const std::size_t slash = text.rfind('/');
+  if (slash != std::string_view::npos)
+    return named_run(*store, text, text.substr(0, slash), text.substr(slash + 1));
+  if (is_hex(text))
+    if (auto found = find_by_id(*store, text)) return *std::move(found);
+  return named_run(*store, text, {}, text);
+}
+
+// ---- searching
+
+std::vector<RunRecord> Client::search_runs(const RunSearch& search) const {
+  const auto store = find_store();
+  if (store == nullptr) return {};
+  RunQuery query;
+  query.run_ids = ids_of(find_matching(*store, search));
+  if (query.run_ids.empty()) return {};
+  std::vector<RunRecord> runs = store->list_runs(query);
+  sort_oldest_first(runs);
+  return runs;
+}
+
+std::vector<std::string> Client::search_run_ids(const RunSearch& search) const {
+  const auto store = find_store();
+  return store == nullptr ? std::vector<std::string>() : ids_of(find_matching(*store, search));
+}
+
+std::vector<std::string> Client::search_parent_run_ids(std::string_view name, const Ranges& params) const {
+  return search_run_ids({.name = std::string(name), .parent_only = true, .params = params});
+}
+
+std::vector<std::string> Client::search_nested_run_ids(std::string_view name, const Ranges& params) const {
+  return search_run_ids({.name = std::string(name), .nested_only = true, .params = params});
+}
+
+std::string Client::get_run_id(std::string_view name, std::int64_t number, std::string_view kind) const {
+  const auto store = store_for_reading();
+  if (number >= 0) {
+    const std::string run = std::string(kind) + "#" + std::to_string(number);
+    return named_run(*store, std::string(name) + "/" + run, name, run).run_id;
+  }
+  RunQuery query = bare();
+  select_experiment(*store, name, query);
+  std::vector<RunRecord> runs = store->list_runs(query);
+  const std::string prefix = std::string(kind) + "#";
+  std::erase_if(runs,
+                [&](const RunRecord& run) { return !run.name.starts_with(prefix) || !number_of(run.name); });
+  if (static_cast<std::size_t>(-number) > runs.size())
+    throw Error(ErrorCode::kNotFound, "there is no " + prefix + std::to_string(number) + " of '" +
+                                          std::string(name) + "', which has " + std::to_string(runs.size()) +
+                                          " of them");
+  std::ranges::sort(runs, {}, [](const RunRecord& run) { return number_of(run.name); });
+  return runs[runs.size() - static_cast<std::size_t>(-number)].run_id;
+}
+
+std::vector<std::string> Client::get_run_ids(std::string_view name, std::string_view kind,
+                                             const ParamRange& numbers) const {
+  std::vector<std::string> ids;
+  for (const Params& number : numbers.values()) ids.push_back(get_run_id(name, number.as_int(), kind));
+  return ids;
+}
+
+std::vector<std::string> Client::get_nested_run_ids(std::string_view run) const {
+  return ids_of(nested_runs(*store_for_reading(), resolve_run(run).run_id, false));
+}
+
+std::string Client::get_parent_run_id(std::string_view run) const {
+  const RunRecord record = resolve_run(run);
+  const std::string* parent = record.find_tag(tracking::kParentRunIdTag);
+  return parent == nullptr ? std::string() : *parent;
+}
+
+std::string Client::get_run_name(std::string_view run) const { return resolve_run(run).name; }
+
+// ---- loading
+
+Params Client::load_params(std::string_view run) const {
+  const RunRecord record = resolve_run(run);
+  const fs::path file = local_folder(record, "params.yaml");
+  if (!fs::exists(file))
+    throw Error(ErrorCode::kNotFound, record.name + " (" + record.run_id + ") has no params.yaml");
+  return read_yaml(file);
+}
+
+Experiment Client::stored_experiment(const RunRecord& run, bool tracked) const {
+  const std::string name = store_for_reading()->get_experiment(run.experiment_id).name;
+  return {make_workshop(name, tracked), load_params(run.run_id)};
+}
+
+Run Client::load_run(std::string_view run, std::string_view mode) const {
+  const RunRecord record = resolve_run(run);
+  if (record.find_tag(tracking::kTaskTag) != nullptr)
+    throw Error(ErrorCode::kInvalidArgument,
+                record.name + " is a task: load the runs that are nested under it, or use resume_task()");
+  const fs::path state = state_folder(record, mode);
+  Run loaded = stored_experiment(record, false).create_run();
+  loaded.load_state_dict(loaded.load(state));
+  return loaded;
+}
+
+Value Client::load_instance(std::string_view run, std::string_view instance_name,
+                            std::string_view mode) const {
+  const RunRecord record = resolve_run(run);
+  const fs::path state = state_folder(record, mode);
+  auto [instance, members] = stored_experiment(record, false).make_instance(instance_name, {}, "run");
+  Run made({}, std::move(members));
+  made.load_state_dict(made.load(state));
+  return instance;
+}
+
+Task Client::resume_task(std::string_view task) const {
+  const RunRecord record = resolve_run(task);
+  const RunOrigin origin{.run_id = record.run_id};
+  // A task killed before its params.yaml was written is made from the file of today.
+  if (!fs::exists(local_folder(record, "params.yaml")))
+    return create_experiment(store_for_reading()->get_experiment(record.experiment_id).name)
+        .create_task({}, origin);
+  return stored_experiment(record, true).create_task({}, origin);
+}
+
+Collection Client::load_results(const std::vector<std::string>& runs, Reduction reduction,
+                                bool verbose) const {
+  std::vector<std::string> ids;
+  for (const std::string& run : runs) ids.push_back(resolve_run(run).run_id);
+  CollectOptions options{.reduction = reduction};
+  std::optional<Progress> progress;
+  if (verbose) {
+    options.progress = [&](std::size_t done, std::size_t count) {
+      if (!progress) progress.emplace("results", static_cast<std::int64_t>(count));
+      progress->update(static_cast<std::int64_t>(done), {});
+    };
+  }
+  Collection all = collect_results(*store_for_reading(), ids, options);
+  if (progress) progress->finish();
+  return all;
+}
+
+// ---- changing
+
+std::size_t Client::update_params(std::string_view name, const Params& defaults) const {
+  TrackingStore& changed = store();
+  RunQuery query = bare();
+  query.with_params = true;
+  query.is_parent = false;
+  select_experiment(changed, name, query);
+  std::size_t count = 0;
+  for (const RunRecord& run : changed.list_runs(query)) {
+    tracking::Batch batch;
+    for (const auto& [key, value] : defaults.items())
+      if (run.find_param(key) == nullptr) batch.params.push_back({key, value.to_text()});
+    if (batch.params.empty()) continue;
+    changed.log_batch(run.run_id, batch);
+    ++count;
+  }
+  return count;
+}
+
+void Client::set_parent_run_id(const std::vector<std::string>& runs, std::string_view parent) const {
+  const std::string id = resolve_run(parent).run_id;
+  std::vector<std::string> ids;
+  for (const std::string& run : runs) {
+    ids.push_back(resolve_run(run).run_id);
+    if (ids.back() == id)
+      throw Error(ErrorCode::kInvalidArgument, std::string(parent) + " cannot be nested under itself");
+  }
+  for (const std::string& run : ids) store().set_tag(run, {std::string(tracking::kParentRunIdTag), id});
+}
+
+void Client::set_terminated(std::string_view run) const {
+  const RunRecord record = resolve_run(run);
+  if (record.status != tracking::RunStatus::kRunning) return;
+  store().update_run(record.run_id,
+                     {.status = tracking::RunStatus::kFinished, .end_time_ms = tracking::now_ms()});
+}
+
+std::size_t Client::set_terminated_all(std::string_view name) const {
+  TrackingStore& changed = store();
+  RunQuery query;
+  query.status = tracking::RunStatus::kRunning;
+  query.with_metrics = query.with_params = false;
+  select_experiment(changed, name, query);
+  std::size_t count = 0;
+  for (const RunRecord& run : changed.list_runs(query)) {
+    if (is_alive(run)) continue;
+    changed.update_run(run.run_id,
+                       {.status = tracking::RunStatus::kFinished, .end_time_ms = tracking::now_ms()});
+    ++count;
+  }
+  return count;
+}
+
+std::size_t Client::remove_deleted_runs(std::string_view name) const {
+  TrackingStore& changed = store();
+  RunQuery query = bare();
+  query.view = tracking::ViewType::kDeletedOnly;
+  select_experiment(changed, name, query);
+  const std::vector<RunRecord> runs = changed.list_runs(query);
+  // Artifacts first: a run whose row still stands is found again after a death in between.
+  for (const RunRecord& run : runs) {
+    remove_artifacts(run);
+    changed.purge_run(run.run_id);
+  }
+  return runs.size();
+}
+
+}  // namespace ivory

@@ -1,0 +1,86 @@
+#include "task_record.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include <ivory/base/error.h>
+#include <ivory/tracking/artifact_store.h>
+
+namespace ivory {
+namespace {
+
+template <class Number>
+std::optional<Number> parse_whole(std::string_view text) noexcept {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::size_t> index_tag(const tracking::RunRecord& run) noexcept {
+  const std::string* tag = run.find_tag(tracking::kIndexTag);
+  return tag == nullptr ? std::nullopt : parse_whole<std::size_t>(*tag);
+}
+
+std::string text_of_plan(const tracking::RunRecord& task, const std::string& tag) {
+  return tag == kTaskFile ? tracking::open_artifact_store(task.artifact_uri)->read(kTaskFile) : tag;
+}
+
+}  // namespace
+
+Params NumberedPlan::to_params() const { return {{"plan", plan.to_params()}, {"first_index", first_index}}; }
+
+NumberedPlan NumberedPlan::from_params(const Params& params) {
+  const std::int64_t first = params.at("first_index").as_int();
+  if (first < 0)
+    throw Error(ErrorCode::kInvalidArgument,
+                "first_index is " + std::to_string(first) + "; expected 0 or more");
+  return {RunPlan::from_params(params.at("plan")), static_cast<std::size_t>(first)};
+}
+
+std::optional<std::size_t> NumberedPlan::find_index(const tracking::RunRecord& run) const {
+  const auto number = index_tag(run);
+  if (!number || *number < first_index || *number - first_index >= plan.size()) return std::nullopt;
+  return *number - first_index;
+}
+
+std::optional<NumberedPlan> find_plan(const tracking::RunRecord& task) {
+  const std::string* tag = task.find_tag(tracking::kTaskTag);
+  if (tag == nullptr) return std::nullopt;
+  try {
+    return NumberedPlan::from_params(Params::from_json(text_of_plan(task, *tag)));
+  } catch (const Error& error) {
+    throw Error(error.code(), "the plan of " + task.name + " (" + task.run_id + "): " + error.what());
+  }
+}
+
+std::vector<tracking::RunRecord> nested_runs(const tracking::TrackingStore& store,
+                                             std::string_view parent_run_id, bool with_metrics) {
+  tracking::RunQuery query;
+  query.parent_run_id = parent_run_id;
+  query.with_metrics = with_metrics;
+  std::vector<tracking::RunRecord> runs = store.list_runs(query);
+  const auto order = [](const tracking::RunRecord& run) {
+    return std::tuple(index_tag(run).value_or(std::numeric_limits<std::size_t>::max()), run.start_time,
+                      number_of(run.name), std::string_view(run.run_id));
+  };
+  std::ranges::sort(runs, {}, order);
+  return runs;
+}
+
+RunScore score_of(const tracking::RunRecord& run) {
+  RunScore score;
+  if (const tracking::Metric* best = run.find_metric("best_score")) score.best_score = best->value;
+  if (const std::string* monitor = run.find_tag(tracking::kMonitorTag))
+    score.maximize = monitor->ends_with(" max");
+  return score;
+}
+
+std::optional<std::int64_t> number_of(std::string_view name) noexcept {
+  const std::size_t at = name.rfind('#');
+  return at == std::string_view::npos ? std::nullopt : parse_whole<std::int64_t>(name.substr(at + 1));
+}
+
+}  // namespace ivory
