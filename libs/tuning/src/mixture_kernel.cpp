@@ -1,109 +1,138 @@
 #include "mixture_kernel.h"
 
-#include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <numbers>
 
 namespace ivory::tuning {
 namespace {
 #define IVORY_INLINE inline __attribute__((always_inline))
-#if defined(__clang__)
 #define IVORY_AVX512 __attribute__((target("avx512f,avx512dq")))
-#else
-#define IVORY_AVX512 __attribute__((target("avx512f,avx512dq,prefer-vector-width=512")))
-#endif
 
-// exp for x <= 0 to 1 ulp or two: x = n ln 2 + r, a Taylor polynomial in r, n into the exponent. Below -708:
-// 3e-308.
-IVORY_INLINE double exp_of_negative(double x) {
+constexpr std::size_t kLanes = 8;  // of the sum
+constexpr std::size_t kTile = 32;  // as many kernels stay in registers
+
+// A register of W doubles. Written out, since compilers find them in loops only now and then.
+template <std::size_t W>
+struct Register {
+  // NOLINTBEGIN(modernize-use-using)
+  typedef double Reals __attribute__((vector_size(W * sizeof(double))));
+  typedef std::int64_t Integers __attribute__((vector_size(W * sizeof(double))));
+  // NOLINTEND(modernize-use-using)
+};
+template <std::size_t W>
+using Reals = typename Register<W>::Reals;
+
+template <class T>
+IVORY_INLINE void load(const double* from, T& into) {
+  std::memcpy(&into, from, sizeof into);
+}
+
+// Replaces x <= 0 by exp(x) to 1 ulp or two: x = n ln 2 + r, a Taylor polynomial in r, n into the exponent.
+// Below -708: 3e-308.
+template <std::size_t W>
+IVORY_INLINE void exp_of_negative(Reals<W>& x) {
   constexpr double kRound = 0x1.8p52;
   // ln 2 in two parts: n times the first is exact.
   // NOLINTNEXTLINE(modernize-use-std-numbers)
   constexpr double kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
-  x = x > -708.0 ? x : -708.0;
-  const double shifted = x * std::numbers::log2e + kRound;
-  const double n = shifted - kRound;
-  const double r = (x - n * kLn2High) - n * kLn2Low;
-  double p = 1.0 / 3628800;
-  p = p * r + 1.0 / 362880;
-  p = p * r + 1.0 / 40320;
-  p = p * r + 1.0 / 5040;
-  p = p * r + 1.0 / 720;
-  p = p * r + 1.0 / 120;
-  p = p * r + 1.0 / 24;
-  p = p * r + 1.0 / 6;
-  p = p * r + 0.5;
-  p = p * r + 1.0;
-  p = p * r + 1.0;
-  const std::uint64_t exponent = (std::bit_cast<std::uint64_t>(shifted) + 1023U) << 52U;
-  return p * std::bit_cast<double>(exponent);
+  const Reals<W> least = Reals<W>{} - 708.0;
+  x = x > least ? x : least;
+  const Reals<W> shifted = x * std::numbers::log2e + kRound;
+  const Reals<W> n = shifted - kRound;
+  const Reals<W> r = (x - n * kLn2High) - n * kLn2Low;
+  // Even and odd powers apart: half as long a chain of operations that wait for each other.
+  const Reals<W> s = r * r;
+  Reals<W> even = s * (1.0 / 3628800) + 1.0 / 40320, odd = s * (1.0 / 362880) + 1.0 / 5040;
+  even = even * s + 1.0 / 720;
+  odd = odd * s + 1.0 / 120;
+  even = even * s + 1.0 / 24;
+  odd = odd * s + 1.0 / 6;
+  even = even * s + 0.5;
+  odd = odd * s + 1.0;
+  even = even * s + 1.0;
+  typename Register<W>::Integers exponent;
+  std::memcpy(&exponent, &shifted, sizeof exponent);
+  exponent = (exponent + 1023) << 52;
+  Reals<W> power;
+  std::memcpy(&power, &exponent, sizeof power);
+  x = (even + odd * r) * power;
 }
 
-constexpr std::size_t kTile = 32;  // as many kernels as stay in registers
-
 // q of the tile's kernels, those from `begin` on.
-IVORY_INLINE void work_out_exponents(const MixtureBlock& block, std::size_t begin, double (&q)[kTile]) {
+template <std::size_t W>
+IVORY_INLINE void work_out_exponents(const MixtureBlock& block, std::size_t begin, Reals<W> (&q)[kTile / W]) {
   const std::size_t dimensions = block.centre.size();
-  for (std::size_t k = 0; k < kTile; ++k) q[k] = block.base[begin + k];
+  for (std::size_t k = 0; k < kTile / W; ++k) load(block.base + begin + k * W, q[k]);
   for (std::size_t d = 0; d < dimensions; ++d) {
     const double x = block.point[d];
-    const double* __restrict centre = block.centre[d] + begin;
-    const double* __restrict scale = block.scale[d] + begin;
-    for (std::size_t k = 0; k < kTile; ++k) {
-      const double z = (x - centre[k]) * scale[k];
+    const double *centres = block.centre[d] + begin, *scales = block.scale[d] + begin;
+    for (std::size_t k = 0; k < kTile / W; ++k) {
+      Reals<W> centre, scale;
+      load(centres + k * W, centre);
+      load(scales + k * W, scale);
+      const Reals<W> z = (x - centre) * scale;
       q[k] -= z * z;
     }
   }
-  for (const double* __restrict term : block.terms) {
-    for (std::size_t k = 0; k < kTile; ++k) q[k] += term[begin + k];
+  for (const double* terms : block.terms) {
+    for (std::size_t k = 0; k < kTile / W; ++k) {
+      Reals<W> term;
+      load(terms + begin + k * W, term);
+      q[k] += term;
+    }
   }
 }
 
-IVORY_INLINE double greatest_of(const double (&q)[kTile]) {
-  alignas(64) double lanes[8];
-  for (std::size_t j = 0; j < 8; ++j) lanes[j] = q[j];
-  for (std::size_t k = 8; k < kTile; k += 8) {
-    for (std::size_t j = 0; j < 8; ++j) lanes[j] = lanes[j] > q[k + j] ? lanes[j] : q[k + j];
+template <std::size_t W>
+IVORY_INLINE double greatest_of(const Reals<W> (&q)[kTile / W]) {
+  Reals<W> most = q[0];
+  for (std::size_t k = 1; k < kTile / W; ++k) most = most > q[k] ? most : q[k];
+  double lanes[W];
+  std::memcpy(lanes, &most, sizeof lanes);
+  for (std::size_t half = W / 2; half > 0; half /= 2) {
+    for (std::size_t j = 0; j < half; ++j) lanes[j] = lanes[j] > lanes[j + half] ? lanes[j] : lanes[j + half];
   }
-  return *std::max_element(lanes, lanes + 8);
+  return lanes[0];
 }
 
-IVORY_INLINE void add_to_lanes(const double (&q)[kTile], MixtureSum& sum) {
-  alignas(64) double lanes[8];
-  for (std::size_t j = 0; j < 8; ++j) lanes[j] = sum.sums[j];
-  for (std::size_t k = 0; k < kTile; k += 8) {
-    for (std::size_t j = 0; j < 8; ++j) lanes[j] += q[k + j];
-  }
-  for (std::size_t j = 0; j < 8; ++j) sum.sums[j] = lanes[j];
-}
-
+template <std::size_t W>
 IVORY_INLINE void add_block_body(const MixtureBlock& block, MixtureSum& sum) {
   constexpr double kNegligible =
       50;  // exp(-50) of the greatest: below a double's last bit, even 100,000 times
+  constexpr double kNothing = -1e299;  // nothing was added yet
+  Reals<W> sums[kLanes / W];
+  std::memcpy(&sums, sum.sums.data(), sizeof sums);
   for (std::size_t begin = 0; begin < kKernelBlock; begin += kTile) {
-    alignas(64) double q[kTile];
-    work_out_exponents(block, begin, q);
-    const double most = greatest_of(q);
+    Reals<W> q[kTile / W];
+    work_out_exponents<W>(block, begin, q);
+    const double most = greatest_of<W>(q);
     if (most < sum.most - kNegligible) continue;
     if (most > sum.most) {
-      const double shrink = std::exp(sum.most - most);
-      for (double& lane : sum.sums) lane *= shrink;
+      const double shrink = sum.most > kNothing ? std::exp(sum.most - most) : 0;
+      for (auto& lanes : sums) lanes *= shrink;
       sum.most = most;
     }
-    const double shift = sum.most;
-    for (std::size_t k = 0; k < kTile; ++k) q[k] = exp_of_negative(q[k] - shift) * block.weight[begin + k];
-    add_to_lanes(q, sum);
+    for (std::size_t k = 0; k < kTile / W; ++k) {
+      Reals<W> weight;
+      load(block.weight + begin + k * W, weight);
+      Reals<W> value = q[k] - sum.most;
+      exp_of_negative<W>(value);
+      sums[k % (kLanes / W)] += value * weight;
+    }
   }
+  std::memcpy(sum.sums.data(), &sums, sizeof sums);
 }
 
-void add_block_plain(const MixtureBlock& block, MixtureSum& sum) { add_block_body(block, sum); }
+void add_block_plain(const MixtureBlock& block, MixtureSum& sum) { add_block_body<2>(block, sum); }
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) void add_block_avx2(const MixtureBlock& block, MixtureSum& sum) {
-  add_block_body(block, sum);
+  add_block_body<4>(block, sum);
 }
-IVORY_AVX512 void add_block_avx512(const MixtureBlock& block, MixtureSum& sum) { add_block_body(block, sum); }
+IVORY_AVX512 void add_block_avx512(const MixtureBlock& block, MixtureSum& sum) {
+  add_block_body<8>(block, sum);
+}
 #endif
 
 }  // namespace
@@ -122,6 +151,11 @@ std::vector<AddBlock> add_block_levels() {
 void add_block(const MixtureBlock& block, MixtureSum& sum) {
   static const AddBlock kBest = add_block_levels().front();
   kBest(block, sum);
+}
+
+std::string_view vector_level() noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"plain", "avx2", "avx512"};
+  return kNames[add_block_levels().size() - 1];
 }
 
 double log_of(const MixtureSum& sum) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 namespace ivory::tuning {
@@ -33,6 +34,8 @@ void add_block(const MixtureBlock& block, MixtureSum& sum);
 // The same at each level of vector code that this machine has, the best first.
 using AddBlock = void (*)(const MixtureBlock&, MixtureSum&);
 [[nodiscard]] std::vector<AddBlock> add_block_levels();
+// Which one this machine takes: "avx512", "avx2" or "plain".
+[[nodiscard]] std::string_view vector_level() noexcept;
 [[nodiscard]] double log_of(const MixtureSum& sum);
 
 }  // namespace ivory::tuning

@@ -50,7 +50,7 @@ ParzenEstimator::ParzenEstimator(std::vector<Distribution> space, ParzenWeights 
     dimension.centre[0] = (dimension.low + dimension.high) / 2;
     if (dimension.kind != Kind::kChoices) set_kernel(dimension, 0, dimension.high - dimension.low);
   }
-  refresh();
+  refresh({});
 }
 
 void ParzenEstimator::resize(std::size_t size) {
@@ -75,6 +75,7 @@ void ParzenEstimator::set_kernel(Dimension& dimension, std::uint32_t slot, doubl
   dimension.scale[slot] = 1 / (std::numbers::sqrt2 * sigma);
   dimension.log_norm[slot] =
       dimension.kind == Kind::kContinuous ? kLogSqrt2Pi + std::log(sigma) + mass : mass;
+  changed_.push_back(slot);
 }
 
 std::size_t ParzenEstimator::count_unchanged(std::span<const ParzenKey> keys) const {
@@ -89,87 +90,130 @@ void ParzenEstimator::update(std::span<const ParzenKey> keys, const Lookup& look
   if (same == known_.size() && same == keys.size()) return;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < same; ++i) kept += known_[i].used ? 1 : 0;
-  replace_after(kept, follow_from(same, kept, keys, lookup));
-  refresh();
+  const std::size_t before = size_;
+  const Change change = follow_from(same, kept, keys, lookup);
+  apply(change);
+  const bool only_appended = kept == before;
+  refresh(only_appended ? std::optional(change.sources.size()) : std::nullopt);
 }
 
-std::vector<double> ParzenEstimator::follow_from(std::size_t same, std::size_t kept,
-                                                 std::span<const ParzenKey> keys, const Lookup& lookup) {
-  // The old ones are taken over where they stay.
+ParzenEstimator::Change ParzenEstimator::follow_from(std::size_t same, std::size_t kept,
+                                                     std::span<const ParzenKey> keys, const Lookup& lookup) {
   const std::size_t width = dimensions_.size();
   const std::vector<Known> known(known_.begin() + static_cast<std::ptrdiff_t>(same), known_.end());
-  std::vector<double> rows, row(width);
+  Change change{.kept = kept, .sources = {}, .rows = {}};
+  std::vector<double> row(width);
   std::size_t old = 0, old_slot = kept + 1;
   known_.resize(same);
   for (std::size_t i = same; i < keys.size(); ++i) {
     while (old < known.size() && known[old].key.number < keys[i].number)
       old_slot += known[old++].used ? 1 : 0;
     Known entry{keys[i], false};
-    if (old < known.size() && known[old].key == keys[i] && !keys[i].running) {
+    const bool stays = old < known.size() && known[old].key == keys[i] && !keys[i].running;
+    if (stays) {
       entry.used = known[old].used;
-      for (std::size_t d = 0; entry.used && d < width; ++d) row[d] = dimensions_[d].centre[old_slot];
     } else {
       entry.used = lookup(keys[i], row);
       for (std::size_t d = 0; entry.used && d < width; ++d) row[d] = to_interval(space_[d], row[d]);
     }
-    if (entry.used) rows.insert(rows.end(), row.begin(), row.end());
+    if (entry.used) {
+      change.sources.push_back(stays ? static_cast<std::uint32_t>(old_slot) : 0);
+      change.rows.insert(change.rows.end(), row.begin(), row.end());
+    }
     known_.push_back(entry);
   }
-  return rows;
+  return change;
 }
 
-void ParzenEstimator::replace_after(std::size_t kept, const std::vector<double>& rows) {
+void ParzenEstimator::apply(const Change& change) {
+  if (change.kept < size_) renumber(change);
+  resize(std::max(size_, change.size()));  // room for both while kernels move
+  for (std::size_t d = 0; d < dimensions_.size(); ++d) move_kernels(dimensions_[d], d, change);
+  resize(change.size());
+  for (auto& dimension : dimensions_) {
+    if (dimension.kind != Kind::kChoices) insert_sorted(dimension, change);
+  }
+}
+
+void ParzenEstimator::renumber(const Change& change) {
+  std::vector<std::uint32_t> places(size_ + 1);  // by old slot; 0: it went
+  for (std::size_t slot = 1; slot <= change.kept; ++slot) places[slot] = static_cast<std::uint32_t>(slot);
+  for (std::size_t i = 0; i < change.sources.size(); ++i) {
+    if (change.sources[i] != 0) places[change.sources[i]] = static_cast<std::uint32_t>(change.kept + 1 + i);
+  }
+  for (auto& dimension : dimensions_) {
+    for (Sorted& sorted : dimension.order) sorted.slot = places[sorted.slot];
+    std::erase_if(dimension.order, [](const Sorted& sorted) { return sorted.slot == 0; });
+  }
+}
+
+void ParzenEstimator::move_kernels(Dimension& dimension, std::size_t d, const Change& change) const {
   const std::size_t width = dimensions_.size();
-  const std::size_t fresh = width == 0 ? 0 : rows.size() / width;
-  if (kept < size_) {
-    for (auto& dimension : dimensions_)
-      std::erase_if(dimension.order, [&](const Sorted& sorted) { return sorted.slot > kept; });
-  }
-  resize(kept + fresh);
-  for (std::size_t d = 0; d < width; ++d) {
-    Dimension& dimension = dimensions_[d];
-    for (std::size_t i = 0; i < fresh; ++i) {
-      dimension.centre[kept + 1 + i] = rows[i * width + d];
-      if (dimension.kind != Kind::kChoices) dimension.sigma[kept + 1 + i] = 0;  // not worked out yet
-    }
-    if (dimension.kind != Kind::kChoices) insert_sorted(dimension, kept + 1);
-  }
+  const auto move = [&](std::vector<double>& values, const auto& fresh) {
+    std::vector<double> moved(change.sources.size());
+    for (std::size_t i = 0; i < moved.size(); ++i)
+      moved[i] = change.sources[i] != 0 ? values[change.sources[i]] : fresh(i);
+    std::ranges::copy(moved, values.begin() + static_cast<std::ptrdiff_t>(change.kept + 1));
+  };
+  const auto not_yet = [](std::size_t) { return 0.0; };  // not worked out
+  move(dimension.centre, [&](std::size_t i) { return change.rows[i * width + d]; });
+  if (dimension.kind == Kind::kChoices) return;
+  move(dimension.sigma, not_yet);
+  move(dimension.scale, not_yet);
+  move(dimension.log_norm, not_yet);
 }
 
-void ParzenEstimator::insert_sorted(Dimension& dimension, std::size_t first_new) const {
+void ParzenEstimator::insert_sorted(Dimension& dimension, const Change& change) const {
   const auto less = [](const Sorted& a, const Sorted& b) {
     return a.value < b.value || (a.value == b.value && a.slot < b.slot);
   };
   auto& order = dimension.order;
-  const std::size_t fresh = size_ + 1 - first_new;
-  if (fresh == 1) {
-    const Sorted sorted{dimension.centre[first_new], static_cast<std::uint32_t>(first_new)};
-    order.insert(std::ranges::upper_bound(order, sorted, less), sorted);
+  std::vector<Sorted> added;
+  for (std::size_t i = 0; i < change.sources.size(); ++i) {
+    const std::size_t slot = change.kept + 1 + i;
+    if (change.sources[i] == 0) added.push_back({dimension.centre[slot], static_cast<std::uint32_t>(slot)});
+  }
+  if (added.size() == 1) {
+    order.insert(std::ranges::upper_bound(order, added[0], less), added[0]);
     return;
   }
-  std::vector<Sorted> added, merged;
-  for (std::size_t slot = first_new; slot <= size_; ++slot)
-    added.push_back({dimension.centre[slot], static_cast<std::uint32_t>(slot)});
+  if (added.empty()) return;
+  std::vector<Sorted> merged;
   std::ranges::sort(added, less);
   merged.reserve(order.size() + added.size());
   std::ranges::merge(order, added, std::back_inserter(merged), less);
   order.swap(merged);
 }
 
-void ParzenEstimator::refresh_bandwidths(Dimension& dimension) {
+double ParzenEstimator::least_bandwidth(const Dimension& dimension) const {
+  return (dimension.high - dimension.low) / std::min(kMaxDivisor, static_cast<double>(size_) + 2);
+}
+
+void ParzenEstimator::refresh_bandwidth(Dimension& dimension, std::size_t place) {
   const auto& order = dimension.order;
-  const double range = dimension.high - dimension.low;
-  const double least = range / std::min(kMaxDivisor, static_cast<double>(size_) + 2);
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const bool first = i == 0, last = i + 1 == order.size();
-    const double left = order[i].value - (first ? dimension.low : order[i - 1].value);
-    const double right = (last ? dimension.high : order[i + 1].value) - order[i].value;
-    double gap = std::max(left, right);
-    if (order.size() >= 2 && first) gap = right;  // the ends count only for a lone observation
-    if (order.size() >= 2 && last) gap = left;
-    const double sigma = std::clamp(gap, least, range);
-    if (dimension.sigma[order[i].slot] != sigma) set_kernel(dimension, order[i].slot, sigma);
-  }
+  const bool first = place == 0, last = place + 1 == order.size();
+  const double left = order[place].value - (first ? dimension.low : order[place - 1].value);
+  const double right = (last ? dimension.high : order[place + 1].value) - order[place].value;
+  double gap = std::max(left, right);
+  if (order.size() >= 2 && first) gap = right;  // the ends count only for a lone observation
+  if (order.size() >= 2 && last) gap = left;
+  const double sigma = std::clamp(gap, least_bandwidth(dimension), dimension.high - dimension.low);
+  if (dimension.sigma[order[place].slot] != sigma) set_kernel(dimension, order[place].slot, sigma);
+}
+
+void ParzenEstimator::refresh_bandwidths(Dimension& dimension) {
+  for (std::size_t place = 0; place < dimension.order.size(); ++place) refresh_bandwidth(dimension, place);
+}
+
+// A new observation changes its own bandwidth and its neighbours'.
+void ParzenEstimator::refresh_near(Dimension& dimension, std::uint32_t slot) {
+  const auto& order = dimension.order;
+  const double value = dimension.centre[slot];
+  auto place =
+      static_cast<std::size_t>(std::ranges::lower_bound(order, value, {}, &Sorted::value) - order.begin());
+  while (order[place].slot != slot) ++place;  // among equals
+  for (std::size_t i = place == 0 ? 0 : place - 1; i < std::min(place + 2, order.size()); ++i)
+    refresh_bandwidth(dimension, i);
 }
 
 void ParzenEstimator::number_distinct(Dimension& dimension) {
@@ -188,18 +232,46 @@ void ParzenEstimator::number_distinct(Dimension& dimension) {
   }
 }
 
-void ParzenEstimator::refresh() {
-  for (auto& dimension : dimensions_) {
-    if (dimension.kind == Kind::kChoices) continue;
-    refresh_bandwidths(dimension);
-    if (dimension.kind == Kind::kCells) number_distinct(dimension);
-  }
-  std::ranges::fill(base_, 0.0);
-  for (const auto& dimension : dimensions_) {
-    if (dimension.kind != Kind::kContinuous) continue;
-    for (std::size_t slot = 0; slot <= size_; ++slot) base_[slot] -= dimension.log_norm[slot];
+void ParzenEstimator::refresh_base(bool all) {
+  const auto work_out = [this](std::size_t slot) {
+    double base = 0;
+    for (const auto& dimension : dimensions_) {
+      if (dimension.kind == Kind::kContinuous) base -= dimension.log_norm[slot];
+    }
+    base_[slot] = base;
+  };
+  if (all) {
+    for (std::size_t slot = 0; slot <= size_; ++slot) work_out(slot);
+  } else {
+    for (const std::uint32_t slot : changed_) work_out(slot);
   }
   std::fill(base_.begin() + static_cast<std::ptrdiff_t>(size_ + 1), base_.end(), -1e300);
+  changed_.clear();
+}
+
+void ParzenEstimator::refresh(std::optional<std::size_t> appended) {
+  // The least bandwidth falls until there are so many observations.
+  const bool same_least = appended && static_cast<double>(size_ - *appended) + 2 >= kMaxDivisor;
+  constexpr std::size_t kFew = 4;
+  const bool few = same_least && *appended <= kFew;
+  for (auto& dimension : dimensions_) {
+    if (dimension.kind == Kind::kChoices) continue;
+    if (few) {
+      for (std::size_t slot = size_ - *appended + 1; slot <= size_; ++slot)
+        refresh_near(dimension, static_cast<std::uint32_t>(slot));
+    } else {
+      refresh_bandwidths(dimension);
+    }
+    if (dimension.kind == Kind::kCells) number_distinct(dimension);
+  }
+  if (few) {  // also those without a number, and each once
+    for (std::size_t slot = size_ - *appended + 1; slot <= size_; ++slot)
+      changed_.push_back(static_cast<std::uint32_t>(slot));
+    std::ranges::sort(changed_);
+    const auto twice = std::ranges::unique(changed_);
+    changed_.erase(twice.begin(), twice.end());
+  }
+  refresh_base(!few);
   const std::vector<double> ages =
       weighting_ == ParzenWeights::kByAge ? weights_by_age(size_) : std::vector<double>(size_, 1.0);
   double total = 1;  // the prior's

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -82,18 +83,32 @@ class ParzenEstimator {
 
   struct Column;  // of log_density: a parameter of steps or choices
 
+  // What becomes of the observations after the first `kept`.
+  struct Change {
+    std::size_t kept = 0;
+    std::vector<std::uint32_t> sources;  // of each that follows its old slot; 0: it is new
+    std::vector<double> rows;            // a row for each that follows; of the new ones filled in
+    [[nodiscard]] std::size_t size() const noexcept { return kept + sources.size(); }
+  };
+
   void resize(std::size_t size);
   // How many observations at the beginning are those of `keys` and have ended.
   [[nodiscard]] std::size_t count_unchanged(std::span<const ParzenKey> keys) const;
-  // Makes what is known from `same` on that of `keys`; returns the observations there, a row each.
-  // `kept`: how many before `same` are observations.
-  [[nodiscard]] std::vector<double> follow_from(std::size_t same, std::size_t kept,
-                                                std::span<const ParzenKey> keys, const Lookup& lookup);
-  // Puts the rows in place of all observations after the first `kept`.
-  void replace_after(std::size_t kept, const std::vector<double>& rows);
-  void insert_sorted(Dimension& dimension, std::size_t first_new) const;
-  void refresh();
+  // Makes what is known from `same` on that of `keys`. `kept`: how many before `same` are observations.
+  [[nodiscard]] Change follow_from(std::size_t same, std::size_t kept, std::span<const ParzenKey> keys,
+                                   const Lookup& lookup);
+  void apply(const Change& change);
+  // The old observations get their new places in the order, those that went leave it.
+  void renumber(const Change& change);
+  void move_kernels(Dimension& dimension, std::size_t d, const Change& change) const;
+  void insert_sorted(Dimension& dimension, const Change& change) const;
+  // `appended`: how many new observations followed the old ones, of which none changed.
+  void refresh(std::optional<std::size_t> appended);
+  void refresh_base(bool all);
   void refresh_bandwidths(Dimension& dimension);
+  void refresh_near(Dimension& dimension, std::uint32_t slot);
+  void refresh_bandwidth(Dimension& dimension, std::size_t place);
+  [[nodiscard]] double least_bandwidth(const Dimension& dimension) const;
   void set_kernel(Dimension& dimension, std::uint32_t slot, double sigma);
   void number_distinct(Dimension& dimension);
   [[nodiscard]] double sample_number(const Dimension& dimension, std::uint32_t slot, Rng& rng) const;
@@ -109,7 +124,8 @@ class ParzenEstimator {
   std::vector<Dimension> dimensions_;
   std::vector<Known> known_;
   std::size_t size_ = 0;
-  std::vector<double> base_, weight_;  // by slot
+  std::vector<double> base_, weight_;   // by slot
+  std::vector<std::uint32_t> changed_;  // slots whose kernels were worked out anew
 };
 
 }  // namespace ivory::tuning
