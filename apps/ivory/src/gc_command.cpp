@@ -1,7 +1,12 @@
 // ivory gc: puts the tracking store in order.
 #include "command.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
 
 #include <ivory/base/error.h>
 #include <ivory/experiment/client.h>
@@ -22,43 +27,82 @@ std::optional<tracking::TimeMs> last_sign(const RunRecord& run) {
   return last;
 }
 
+// "30d": a whole number of seconds, minutes, hours, days or weeks.
+std::chrono::milliseconds parse_age(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string unit(end, text.data() + text.size());
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kUnits{
+      {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w", 604'800}}};
+  constexpr std::int64_t kMost = 100'000'000;
+  for (const auto& [name, seconds] : kUnits)
+    if (error == std::errc() && unit == name && number >= 0 && number <= kMost)
+      return std::chrono::seconds(number * seconds);
+  throw Error(ErrorCode::kInvalidArgument,
+              "--older-than: expected an age such as 30d, 12h or 0s, found '" + text + "'");
+}
+
 class GcCommand : public Command {
  public:
   void declare(Options& options) override {
     options.flag("--stale", stale_, "mark runs whose process is gone as FAILED");
+    options.option("--older-than", age_, "AGE",
+                   "remove for good, rows and artifacts, what was deleted longer ago: 30d, 12h, 0s");
   }
 
   int execute() override {
-    if (!stale_) throw Error(ErrorCode::kInvalidArgument, "say what to close: `ivory gc --stale`");
+    if (!stale_ && age_.empty())
+      throw Error(ErrorCode::kInvalidArgument,
+                  "say what to put in order: `ivory gc --stale`, `ivory gc --older-than 30d`");
+    std::optional<std::chrono::milliseconds> age;
+    if (!age_.empty()) age = parse_age(age_);
     const Client client(directory());
-    std::vector<RunRecord> runs = stored_runs(client, {}, {.status = tracking::RunStatus::kRunning});
-    std::erase_if(runs, [](const RunRecord& run) { return !tracking::is_stale(run); });
-    for (const RunRecord& run : runs) close(client.tracker()->store(), run);
-    print(json() ? as_json(runs) : as_text(runs));
+    std::vector<RunRecord> closed;
+    if (stale_) closed = close_stale(client);
+    std::optional<std::size_t> removed;
+    if (age) removed = client.tracker()->exists() ? client.remove_deleted_runs({}, *age) : 0;
+    print(json() ? as_json(closed, removed) : as_text(closed, removed));
     return 0;
   }
 
  private:
+  static std::vector<RunRecord> close_stale(const Client& client) {
+    std::vector<RunRecord> runs = stored_runs(client, {}, {.status = tracking::RunStatus::kRunning});
+    std::erase_if(runs, [](const RunRecord& run) { return !tracking::is_stale(run); });
+    for (const RunRecord& run : runs) close(client.tracker()->store(), run);
+    return runs;
+  }
+
   static void close(tracking::TrackingStore& store, const RunRecord& run) {
     store.set_tag(run.run_id, {"ivory.error", "its process ended without closing it"});
     store.update_run(run.run_id, {.status = tracking::RunStatus::kFailed, .end_time_ms = last_sign(run)});
   }
 
-  static std::string as_text(const std::vector<RunRecord>& runs) {
-    if (runs.empty()) return "There are no stale runs.\n";
+  [[nodiscard]] std::string as_text(const std::vector<RunRecord>& closed,
+                                    std::optional<std::size_t> removed) const {
     std::string text;
-    for (const RunRecord& run : runs) text += run.run_id.substr(0, 8) + " " + run.name + " is FAILED now\n";
+    if (stale_ && closed.empty()) text += "There are no stale runs.\n";
+    for (const RunRecord& run : closed) text += run.run_id.substr(0, 8) + " " + run.name + " is FAILED now\n";
+    if (removed == std::size_t{0}) text += "No run was deleted longer ago than " + age_ + ".\n";
+    if (removed > std::size_t{0})
+      text +=
+          fmt::format("{} deleted {} removed for good.\n", *removed, *removed == 1 ? "run is" : "runs are");
     return text;
   }
 
-  static std::string as_json(const std::vector<RunRecord>& runs) {
-    Params closed = Params::list();
-    for (const RunRecord& run : runs) closed.push_back(Params{{"id", run.run_id}, {"name", run.name}});
+  [[nodiscard]] std::string as_json(const std::vector<RunRecord>& closed,
+                                    std::optional<std::size_t> removed) const {
     Params document = Params::map();
-    document.set("closed", std::move(closed));
+    if (stale_) {
+      Params list = Params::list();
+      for (const RunRecord& run : closed) list.push_back(Params{{"id", run.run_id}, {"name", run.name}});
+      document.set("closed", std::move(list));
+    }
+    if (removed) document.set("removed", *removed);
     return document.to_json(2) + "\n";
   }
 
+  std::string age_;
   bool stale_ = false;
 };
 

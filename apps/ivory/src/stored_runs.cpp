@@ -1,5 +1,7 @@
 #include "stored_runs.h"
 
+#include <algorithm>
+
 #include <ivory/base/error.h>
 #include <ivory/experiment/tracker.h>
 
@@ -27,6 +29,17 @@ std::vector<std::pair<std::string, std::string>> stored_experiments(const Client
   for (const auto& experiment :
        client.tracker()->open_read_only()->list_experiments(tracking::ViewType::kAll))
     names.emplace_back(experiment.id, experiment.name);
+  return names;
+}
+
+std::vector<std::string> short_names(const Client& client, const std::vector<tracking::RunRecord>& runs) {
+  const auto experiments = stored_experiments(client);
+  std::vector<std::string> names;
+  for (const tracking::RunRecord& run : runs) {
+    const auto found =
+        std::ranges::find(experiments, run.experiment_id, &std::pair<std::string, std::string>::first);
+    names.push_back((found == experiments.end() ? run.experiment_id : found->second) + "/" + run.name);
+  }
   return names;
 }
 

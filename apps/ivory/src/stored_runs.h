@@ -18,4 +18,8 @@ namespace ivory {
 // Names of the store's experiments by their ids, in the order of the store.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> stored_experiments(const Client& client);
 
+// "digits/run#3" for each of the runs.
+[[nodiscard]] std::vector<std::string> short_names(const Client& client,
+                                                   const std::vector<tracking::RunRecord>& runs);
+
 }  // namespace ivory

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <ivory/base/error.h>
+#include <ivory/base/files.h>
 #include <ivory/base/progress.h>
 #include <ivory/base/range.h>
 #include <ivory/experiment/client.h>
@@ -186,12 +187,15 @@ bool is_alive(const RunRecord& run) {
   return process && tracking::liveness_of(*process) == tracking::Liveness::kAlive;
 }
 
-// The artifacts, and the run's own folder around them if nothing else is in it.
+// The artifacts, and the run's own folder around them if nothing else is in it but what a killed process
+// left.
 void remove_artifacts(const RunRecord& run) {
   const fs::path folder = local_folder(run, {});
   fs::remove_all(folder);
+  if (folder.parent_path().filename() != run.run_id) return;
+  remove_leftovers(folder.parent_path());
   std::error_code not_empty;
-  if (folder.parent_path().filename() == run.run_id) fs::remove(folder.parent_path(), not_empty);
+  fs::remove(folder.parent_path(), not_empty);
 }
 
 }  // namespace
@@ -406,10 +410,11 @@ std::size_t Client::set_terminated_all(std::string_view name) const {
   return count;
 }
 
-std::size_t Client::remove_deleted_runs(std::string_view name) const {
+std::size_t Client::remove_deleted_runs(std::string_view name, std::chrono::milliseconds age) const {
   TrackingStore& changed = store();
   RunQuery query = bare();
   query.view = tracking::ViewType::kDeletedOnly;
+  if (age.count() > 0) query.deleted_before = tracking::now_ms() - age.count();
   select_experiment(changed, name, query);
   const std::vector<RunRecord> runs = changed.list_runs(query);
   // Artifacts first: a run whose row still stands is found again after a death in between.

@@ -160,6 +160,7 @@ RunSelection select_runs(const RunQuery& query) {
   if (!query.name.empty()) selection.add("r.name = ?", query.name);
   select_id_prefix(selection, query.id_prefix);
   select_ids(selection, query.run_ids);
+  if (query.deleted_before) selection.add("r.deleted_time < ?", *query.deleted_before);
   if (query.status) selection.add("r.status = ?", to_text(*query.status));
   if (!query.parent_run_id.empty())
     selection.add(std::string(kHasParent) + " AND t.value = ?)", query.parent_run_id);

@@ -1,5 +1,6 @@
 // Client: the entry point. Owns a working directory, the registry of what YAML can name, and a tracker.
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -118,8 +119,9 @@ class Client : public Entity {
   // All that say RUNNING of the experiment, or of all. Gives their number. Runs whose process lives are left
   // alone.
   std::size_t set_terminated_all(std::string_view name = {}) const;
-  // Removes for good the deleted runs of the experiment, or of all: rows and artifacts. Gives their number.
-  std::size_t remove_deleted_runs(std::string_view name = {}) const;
+  // Removes for good, rows and artifacts, the runs of the experiment, or of all, that were deleted longer ago
+  // than `age`. Gives their number.
+  std::size_t remove_deleted_runs(std::string_view name = {}, std::chrono::milliseconds age = {}) const;
 
  private:
   // Null if there is no store yet.

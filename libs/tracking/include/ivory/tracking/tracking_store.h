@@ -52,6 +52,7 @@ struct RunQuery {
   // Whether it is a parent: some run, deleted or not, is nested under it, or it has the tag `ivory.task`.
   std::optional<bool> is_parent = {};
   std::optional<RunStatus> status = {};
+  std::optional<TimeMs> deleted_before = {};  // deleted ones alone
   std::optional<std::size_t> limit = {};  // at most so many, of the newest
   bool with_metrics = true;
   bool with_params = true;
