@@ -4,25 +4,12 @@
 #include <ivory/base/error.h>
 #include <ivory/tuning/importance.h>
 
+#include "common_space.h"
 #include "regression_forest.h"
 
 namespace ivory::tuning {
 namespace {
 using Space = std::vector<TrialParam>;  // name and distribution
-
-bool has(const FrozenTrial& trial, const TrialParam& wanted) {
-  const TrialParam* param = trial.find_param(wanted.name);
-  return param && param->distribution == wanted.distribution;
-}
-
-// The parameters that all trials have with the same distribution.
-Space common_space(const std::vector<FrozenTrial>& trials) {
-  Space space;
-  if (!trials.empty()) space = trials.front().params;
-  for (const auto& trial : trials)
-    std::erase_if(space, [&](const TrialParam& param) { return !has(trial, param); });
-  return space;
-}
 
 // Those of `names`, as the trials that have all of them agree on.
 Space given_space(const std::vector<FrozenTrial>& trials, const std::vector<std::string>& names) {
@@ -36,7 +23,7 @@ Space given_space(const std::vector<FrozenTrial>& trials, const std::vector<std:
       for (const auto& name : names) space.push_back(*trial.find_param(name));
     }
     for (const auto& param : space) {
-      if (has(trial, param)) continue;
+      if (has_param(trial, param)) continue;
       throw Error(ErrorCode::kInvalidArgument, "the range of '" + param.name +
                                                    "' changes from trial to trial (" +
                                                    param.distribution.to_text() + ", " +
@@ -65,7 +52,8 @@ Table table_of(const std::vector<FrozenTrial>& trials, const Space& space, const
   for (std::size_t c = 0; c < table.params.size(); ++c)
     table.columns[c].choices = table.params[c]->distribution.is_categorical();
   for (const auto& trial : trials) {
-    if (!std::ranges::all_of(space, [&](const TrialParam& param) { return has(trial, param); })) continue;
+    if (!std::ranges::all_of(space, [&](const TrialParam& param) { return has_param(trial, param); }))
+      continue;
     const double value = target ? target(trial) : trial.value();
     if (!std::isfinite(value)) continue;
     table.targets.push_back(value);
