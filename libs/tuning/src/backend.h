@@ -1,6 +1,14 @@
 // Where a study's changes go: into its History, and before that into what outlives the process.
 #pragma once
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
 #include <ivory/tuning/history.h>
+
+#include "full_reports.h"
 
 namespace ivory::tuning {
 
@@ -21,12 +29,28 @@ class Backend {
   virtual bool start(History& history, std::int64_t number, Time start) = 0;
   virtual void set_param(History& history, std::int64_t number, std::string_view name,
                          const Distribution& distribution, double internal) = 0;
+  // Adds a trial if its number comes out as `number`; false: others added trials before, the history has them
+  // now.
+  virtual bool add_as(History& history, std::int64_t number, const FrozenTrial& trial) = 0;
   virtual void report(History& history, std::int64_t number, std::int64_t step, double value) = 0;
+  // A report with a fold or several objectives: whole where Optuna looks over it, and of the first objective
+  // where Optuna finds it (with a fold: in the place of the step).
+  virtual void report_full(History& history, std::int64_t number, const TrialReport& report) {
+    set_trial_attr(history, number, true, report_key(report), report.values);
+    this->report(history, number, report.fold.value_or(report.step), report.values.front());
+  }
   virtual void set_trial_attr(History& history, std::int64_t number, bool system, std::string_view key,
                               const Params& value) = 0;
   virtual void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
                       Time complete) = 0;
   virtual void set_study_attr(History& history, bool system, std::string_view key, const Params& value) = 0;
+
+  // True if the medium keeps when a running trial last gave a sign of life. Threads: beat() may be called
+  // beside all else.
+  [[nodiscard]] virtual bool has_heartbeats() const { return false; }
+  virtual void beat(std::span<const std::int64_t> /*trial_ids*/) {}
+  // Numbers of the running trials that gave one longer than `grace` ago; those that never did are not stale.
+  [[nodiscard]] virtual std::vector<std::int64_t> stale(std::chrono::seconds /*grace*/) { return {}; }
 
  protected:
   Backend() = default;
@@ -44,6 +68,12 @@ class MemoryBackend final : public Backend {
   }
   std::int64_t add_running(History& history, Time start) override {
     return history.add_running(history.size(), start);
+  }
+  bool add_as(History& history, std::int64_t number, const FrozenTrial& trial) override {
+    return number == history.size() && add(history, trial) == number;
+  }
+  void report_full(History& history, std::int64_t number, const TrialReport& report) override {
+    history.report(number, report);
   }
   bool start(History& history, std::int64_t number, Time start) override {
     return history.start(number, start);

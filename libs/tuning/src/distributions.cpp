@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <ranges>
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
@@ -322,13 +323,17 @@ bool operator==(const Distribution& a, const Distribution& b) noexcept {
          (a.choices_ == b.choices_ || (a.choices_ && b.choices_ && *a.choices_ == *b.choices_));
 }
 
-void check_compatible(std::string_view name, const Distribution& earlier, const Distribution& now) {
+void check_compatible(std::string_view name, const Distribution& earlier, const Distribution& now,
+                      bool choices_may_grow) {
   const std::string intro = "the parameter '" + std::string(name) + "' was ";
   const std::string change = intro + "a " + earlier.to_text() + " before, now it is a " + now.to_text();
   if (earlier.kind() != now.kind()) fail(change + "; a parameter keeps its kind throughout a study");
   if (earlier.log() != now.log()) fail(change + "; a parameter keeps its log throughout a study");
-  if (now.is_categorical() && !(earlier == now))
-    fail(change + "; a parameter keeps its choices throughout a study");
+  if (!now.is_categorical() || earlier == now) return;
+  if (!choices_may_grow) fail(change + "; a parameter keeps its choices throughout a study");
+  const auto& before = earlier.choices();
+  if (!std::ranges::equal(before, now.choices() | std::views::take(before.size())))
+    fail(change + "; a parameter's choices may grow at the end, and do not change or go");
 }
 
 }  // namespace ivory::tuning

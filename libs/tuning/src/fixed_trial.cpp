@@ -41,9 +41,13 @@ double FixedTrial::do_suggest(std::string_view name, const Distribution& distrib
   return internal;
 }
 
-void FixedTrial::report(double value, std::int64_t step) {
-  if (step < 0) throw Error(ErrorCode::kInvalidArgument, "a step is 0 or more; got " + std::to_string(step));
-  reports_.emplace(step, value);
+void FixedTrial::do_report(const TrialReport& report) {
+  const auto same_place = [&](const TrialReport& known) {
+    return known.step == report.step && known.fold == report.fold;
+  };
+  if (std::ranges::any_of(reports_, same_place)) return;
+  reports_.push_back(report);
+  intermediate_values_[report.fold.value_or(report.step)] = report.values.front();
 }
 
 void FixedTrial::set_user_attr(std::string_view key, const Params& value) { user_attrs_[key] = value; }

@@ -40,7 +40,9 @@ class GridSampler final : public Sampler {
     const auto size = static_cast<std::int64_t>(order_.size());
     std::int64_t point = context.number();
     if (point >= size) {
-      const std::vector<std::int64_t> left = unvisited(context);
+      const auto [untouched, unfinished] = unvisited(context);
+      if (untouched.empty()) context.stop();  // where that can still be, without this trial
+      const auto& left = untouched.empty() ? unfinished : untouched;
       Rng rng = context.rng(seed_, "grid");
       const auto count =
           static_cast<std::uint64_t>(left.empty() ? size : static_cast<std::int64_t>(left.size()));
@@ -75,7 +77,8 @@ class GridSampler final : public Sampler {
   }
 
   void after_trial(TrialContext& context, TrialState, std::span<const double>) const override {
-    const std::vector<std::int64_t> left = unvisited(context);
+    const auto [untouched, unfinished] = unvisited(context);
+    const auto& left = untouched.empty() ? unfinished : untouched;
     const Params* own = context.trial().find_system_attr("grid_id");
     if (left.empty() || (left.size() == 1 && own && left.front() == own->as_int())) context.stop();
   }
@@ -100,8 +103,11 @@ class GridSampler final : public Sampler {
     if (!point || !space || !(*space == search_space_)) return {};
     return point->as_int();
   }
-  // Points that no trial has taken; if there are none, those whose trials have not ended.
-  [[nodiscard]] std::vector<std::int64_t> unvisited(TrialContext& context) const {
+  struct Left {
+    std::vector<std::int64_t> untouched, unfinished;
+  };
+  // Points that no trial has taken, and those whose trials have not ended.
+  [[nodiscard]] Left unvisited(TrialContext& context) const {
     auto& visited = context.memory<Visited>(this);
     const History& history = context.history();
     for (; visited.seen < history.finished().size(); ++visited.seen) {
@@ -112,12 +118,12 @@ class GridSampler final : public Sampler {
     for (const std::int64_t number : history.running()) {
       if (const auto point = point_of(history.trial(number))) running.insert(*point);
     }
-    std::vector<std::int64_t> untouched, unfinished;
+    Left left;
     for (std::int64_t point = 0; point < static_cast<std::int64_t>(order_.size()); ++point) {
       if (visited.points.contains(point)) continue;
-      (running.contains(point) ? unfinished : untouched).push_back(point);
+      (running.contains(point) ? left.unfinished : left.untouched).push_back(point);
     }
-    return untouched.empty() ? unfinished : untouched;
+    return left;
   }
 
   std::uint64_t seed_;

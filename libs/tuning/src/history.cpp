@@ -7,6 +7,7 @@
 #include <ivory/base/error.h>
 #include <ivory/tuning/multi_objective.h>
 
+#include "full_reports.h"
 #include "json.h"
 
 namespace ivory::tuning {
@@ -26,6 +27,22 @@ const double* TrialRecord::find_param(std::uint32_t name) const noexcept {
 const double* TrialRecord::find_report(std::int64_t step) const noexcept {
   const auto found = std::ranges::lower_bound(reports, step, {}, &std::pair<std::int64_t, double>::first);
   return found != reports.end() && found->first == step ? &found->second : nullptr;
+}
+
+namespace {
+using FullPlace = std::pair<std::optional<std::int64_t>, std::int64_t>;
+FullPlace place_of(const TrialReport& report) { return {report.fold, report.step}; }
+}  // namespace
+
+std::span<const double> TrialRecord::find_values(std::optional<std::int64_t> fold,
+                                                 std::int64_t step) const noexcept {
+  if (full) {
+    const auto found = std::ranges::lower_bound(full->all, FullPlace{fold, step}, {}, place_of);
+    if (found == full->all.end() || place_of(*found) != FullPlace{fold, step}) return {};
+    return found->values;
+  }
+  const double* value = fold ? nullptr : find_report(step);
+  return value ? std::span(value, 1) : std::span<const double>();
 }
 
 const Params* TrialRecord::find_system_attr(std::string_view key) const {
@@ -92,6 +109,11 @@ std::optional<std::uint32_t> History::find_name(std::string_view name) const {
   return found == name_ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
+const Distribution* History::find_latest(std::uint32_t name) const {
+  const auto& known = names_[name].distributions;
+  return known.empty() ? nullptr : &distributions_[known.back()];
+}
+
 double History::violation(const TrialRecord& trial) {
   if (!trial.attrs) return 0;
   double sum = 0;
@@ -117,6 +139,7 @@ FrozenTrial History::freeze(std::int64_t number) const {
     frozen.params.push_back({name(param.name), distribution(param.distribution), param.internal});
   }
   frozen.intermediate_values.insert(record.reports.begin(), record.reports.end());
+  if (record.full) frozen.reports = record.full->all;
   if (record.attrs) {
     frozen.user_attrs = record.attrs->user;
     frozen.system_attrs = record.attrs->system;
@@ -139,7 +162,8 @@ std::uint32_t History::distribution_id(std::uint32_t name, const Distribution& d
   for (std::size_t i = known.size(); i > first; --i) {
     if (distributions_[known[i - 1]] == distribution) return known[i - 1];
   }
-  if (!known.empty()) check_compatible(*names_[name].name, distributions_[known.front()], distribution);
+  if (!known.empty())
+    check_compatible(*names_[name].name, distributions_[known.back()], distribution, choices_may_grow_);
   const auto id = static_cast<std::uint32_t>(distributions_.size());
   distributions_.push_back(distribution);
   known.push_back(id);
@@ -173,9 +197,15 @@ std::int64_t History::add(const FrozenTrial& frozen) {
     record.params.push_back({name, distribution_id(name, param.distribution), param.internal});
   }
   record.reports.assign(frozen.intermediate_values.begin(), frozen.intermediate_values.end());
+  for (const auto& report : frozen.reports) enter_report(record, report);
   if (!frozen.user_attrs.empty() || !frozen.system_attrs.empty()) {
     record.attrs =
         std::make_unique<TrialRecord::Attrs>(TrialRecord::Attrs{frozen.user_attrs, frozen.system_attrs});
+    std::erase_if(record.attrs->system.items(), [&](const ParamsItem& item) {
+      const auto report = find_report(item.key, item.value);
+      if (report) enter_report(record, *report);
+      return report.has_value();
+    });
   }
   record.start = frozen.datetime_start;
   record.complete = frozen.datetime_complete;
@@ -228,7 +258,15 @@ void History::set_joint(std::int64_t number, const std::vector<TrialParam>& join
 }
 
 void History::report(std::int64_t number, std::int64_t step, double value) {
-  auto& reports = open_trial(number).reports;
+  enter_report(open_trial(number), step, value);
+}
+
+void History::report(std::int64_t number, const TrialReport& report) {
+  enter_report(open_trial(number), report);
+}
+
+void History::enter_report(TrialRecord& trial, std::int64_t step, double value) {
+  auto& reports = trial.reports;
   const auto place = std::ranges::lower_bound(reports, step, {}, &std::pair<std::int64_t, double>::first);
   if (place != reports.end() && place->first == step) {
     place->second = value;
@@ -237,8 +275,27 @@ void History::report(std::int64_t number, std::int64_t step, double value) {
   }
 }
 
+void History::enter_report(TrialRecord& trial, const TrialReport& report) {
+  if (!trial.full) trial.full = std::make_unique<TrialRecord::FullReports>();
+  auto& all = trial.full->all;
+  const auto place = std::ranges::lower_bound(all, place_of(report), {}, place_of);
+  if (place != all.end() && place_of(*place) == place_of(report)) {
+    place->values = report.values;
+  } else {
+    all.insert(place, report);
+  }
+  trial.full->latest_fold = report.fold;
+  enter_report(trial, report.fold.value_or(report.step), report.values.front());
+}
+
 void History::set_trial_attr(std::int64_t number, bool system, std::string_view key, const Params& value) {
   TrialRecord& record = open_trial(number);
+  if (system) {
+    if (const auto report = find_report(key, value)) {
+      enter_report(record, *report);
+      return;
+    }
+  }
   if (!record.attrs) record.attrs = std::make_unique<TrialRecord::Attrs>();
   (system ? record.attrs->system : record.attrs->user)[key] = value;
   if (system && key.starts_with(kPublished)) read_published(record);
@@ -282,6 +339,7 @@ void History::finish(std::int64_t number, TrialState state, std::span<const doub
 
 void History::set_study_attr(bool system, std::string_view key, const Params& value) {
   (system ? system_attrs_ : user_attrs_)[key] = value;
+  if (system && key == kGrowingChoicesAttr) choices_may_grow_ = value == Params(true);
 }
 
 }  // namespace ivory::tuning

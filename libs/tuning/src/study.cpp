@@ -16,6 +16,7 @@
 #include <ivory/tuning/pruners.h>
 #include <ivory/tuning/samplers.h>
 
+#include "engine.h"
 #include "store.h"
 
 namespace ivory::tuning {
@@ -48,16 +49,6 @@ std::vector<Direction> directions_of(const StudyOptions& options) {
   return directions;
 }
 
-bool all_numbers(std::span<const double> values) {
-  return std::ranges::none_of(values, [](double value) { return std::isnan(value); });
-}
-
-std::string describe(std::span<const double> values) {
-  std::vector<std::string> words;
-  for (const double value : values) words.push_back(real_to_text(value));
-  return "[" + join(words) + "]";
-}
-
 // Lowers a flag when the scope ends.
 class FlagLowerer {
  public:
@@ -69,224 +60,11 @@ class FlagLowerer {
  private:
   std::atomic<bool>& flag_;
 };
+
 }  // namespace
 
-// The study's body. Its mutex guards the history and the backend; methods ending in _locked need it held.
-class Study::Engine {
- public:
-  Engine(std::string name, std::vector<Direction> directions, std::unique_ptr<Backend> backend,
-         std::shared_ptr<const Sampler> sampler, std::shared_ptr<const Pruner> pruner)
-      : history(std::move(name), std::move(directions)),
-        backend(std::move(backend)),
-        sampler(std::move(sampler)),
-        pruner(std::move(pruner)) {}
-
-  [[nodiscard]] std::int64_t take_trial_locked();
-  double suggest_locked(std::int64_t number, std::string_view name, const Distribution& distribution);
-  [[nodiscard]] std::pair<TrialState, std::vector<double>> outcome_locked(std::int64_t number,
-                                                                          std::span<const double> values,
-                                                                          const TellOptions& options) const;
-  FrozenTrial tell(std::int64_t number, std::span<const double> values, const TellOptions& options);
-  void check_single(std::string_view what) const {
-    if (!history.is_single_objective())
-      throw Error(ErrorCode::kUnsupported, std::string(what) +
-                                               " needs a study of one objective; this one has " +
-                                               std::to_string(history.directions().size()));
-  }
-
-  mutable std::mutex mutex;
-  History history;
-  std::unique_ptr<Backend> backend;
-  std::shared_ptr<const Sampler> sampler;
-  std::shared_ptr<const Pruner> pruner;
-  std::map<const void*, std::shared_ptr<void>> memory;
-  std::atomic<bool> stopping{false}, optimizing{false};
-};
-
-class Study::Context final : public TrialContext {
- public:
-  Context(Engine& engine, std::int64_t number) noexcept
-      : TrialContext(engine.history, number), engine_(engine) {}
-  [[nodiscard]] bool is_shared() const override { return engine_.backend->is_shared(); }
-  void set_trial_attr(std::string_view key, const Params& value) override {
-    engine_.backend->set_trial_attr(engine_.history, number(), true, key, value);
-  }
-  void set_study_attr(std::string_view key, const Params& value) override {
-    engine_.backend->set_study_attr(engine_.history, true, key, value);
-  }
-  void stop() override { engine_.stopping = true; }
-
- private:
-  [[nodiscard]] std::shared_ptr<void>& memory_slot(const void* owner) override {
-    return engine_.memory[owner];
-  }
-  Engine& engine_;
-};
-
-std::int64_t Study::Engine::take_trial_locked() {
-  backend->refresh(history);
-  std::optional<std::int64_t> number;
-  while (!number && !history.waiting().empty()) {
-    const std::int64_t first = *history.waiting().begin();
-    if (backend->start(history, first, now())) number = first;
-  }
-  if (!number) number = backend->add_running(history, now());
-  Context context(*this, *number);
-  history.set_joint(*number, sampler->sample_joint(context));
-  return *number;
-}
-
-double Study::Engine::suggest_locked(std::int64_t number, std::string_view name,
-                                     const Distribution& distribution) {
-  const TrialRecord& trial = history.trial(number);
-  const std::uint32_t id = history.name_id(name);
-  const auto same_name = [id](const ParamRecord& param) { return param.name == id; };
-  if (const auto known = std::ranges::find_if(trial.params, same_name); known != trial.params.end()) {
-    check_compatible(name, history.distribution(known->distribution), distribution);
-    if (distribution.contains(known->internal)) return known->internal;
-    // Asked again with other bounds, it stays what it was.
-    log_warning("the parameter '" + std::string(name) + "' was suggested as " +
-                real_to_text(known->internal) + " before, outside its new " + distribution.to_text());
-    return known->internal;
-  }
-  static_cast<void>(history.distribution_id(id, distribution));
-  const auto choose = [&]() -> double {
-    const Params* fixed = trial.find_system_attr("fixed_params");
-    if (const Params* value = fixed ? fixed->find(name) : nullptr) {
-      const double internal = distribution.to_internal(*value);
-      if (!distribution.contains(internal)) {
-        log_warning("the enqueued value " + value->to_text() + " of '" + std::string(name) +
-                    "' lies outside its " + distribution.to_text());
-      }
-      return internal;
-    }
-    if (distribution.is_single()) return distribution.low();
-    if (const auto joint = std::ranges::find_if(trial.joint, same_name);
-        joint != trial.joint.end() && distribution.contains(joint->internal)) {
-      return joint->internal;
-    }
-    Context context(*this, number);
-    return sampler->sample_independent(context, name, distribution);
-  };
-  const double internal = choose();
-  backend->set_param(history, number, name, distribution, internal);
-  return internal;
-}
-
-std::pair<TrialState, std::vector<double>> Study::Engine::outcome_locked(std::int64_t number,
-                                                                         std::span<const double> values,
-                                                                         const TellOptions& options) const {
-  const bool good = values.size() == history.directions().size() && all_numbers(values);
-  const std::string found = "trial " + std::to_string(number) + " gave " + describe(values) + " where " +
-                            std::to_string(history.directions().size()) +
-                            " number(s) other than NaN were expected";
-  if (!options.state) {
-    if (good) return {TrialState::kComplete, {values.begin(), values.end()}};
-    log_warning(found + "; it is FAIL");
-    return {TrialState::kFail, {}};
-  }
-  switch (*options.state) {
-    case TrialState::kComplete:
-      if (!good) fail(found);
-      return {TrialState::kComplete, {values.begin(), values.end()}};
-    case TrialState::kPruned: {
-      if (!values.empty()) fail("a pruned trial takes no values: its last report is its value");
-      const auto& reports = history.trial(number).reports;
-      if (reports.empty() || std::isnan(reports.back().second)) return {TrialState::kPruned, {}};
-      return {TrialState::kPruned, {reports.back().second}};
-    }
-    case TrialState::kFail:
-      if (!values.empty()) fail("a failed trial takes no values");
-      return {TrialState::kFail, {}};
-    default:
-      fail("a trial ends COMPLETE, PRUNED or FAIL, not " + std::string(to_text(*options.state)));
-  }
-}
-
-FrozenTrial Study::Engine::tell(std::int64_t number, std::span<const double> values,
-                                const TellOptions& options) {
-  const std::scoped_lock lock(mutex);
-  if (number >= history.size()) backend->refresh(history);  // another process asked for it
-  const TrialState state = history.trial(number).state;
-  if (is_finished(state) && options.skip_if_finished) return history.freeze(number);
-  if (state != TrialState::kRunning) {
-    throw Error(ErrorCode::kConflict, "trial " + std::to_string(number) + " is " +
-                                          std::string(to_text(state)) +
-                                          "; only a RUNNING one can be told its values");
-  }
-  const auto [end, kept] = outcome_locked(number, values, options);
-  Context context(*this, number);
-  sampler->after_trial(context, end, kept);
-  backend->finish(history, number, end, kept, now());
-  return history.freeze(number);
-}
-
-class Study::StudyTrial final : public Trial {
- public:
-  StudyTrial(Engine& engine, std::int64_t number) noexcept : engine_(engine), number_(number) {}
-
-  void report(double value, std::int64_t step) override {
-    if (step < 0) fail("a step is 0 or more; got " + std::to_string(step));
-    const std::scoped_lock lock(engine_.mutex);
-    engine_.check_single("report");
-    check_open();
-    if (engine_.history.trial(number_).find_report(step)) {
-      log_warning("trial " + std::to_string(number_) + " has reported step " + std::to_string(step) +
-                  " before; the second report is ignored");
-      return;
-    }
-    engine_.backend->report(engine_.history, number_, step, value);
-  }
-  [[nodiscard]] bool should_prune() override {
-    const std::scoped_lock lock(engine_.mutex);
-    engine_.check_single("should_prune");
-    check_open();
-    Context context(engine_, number_);
-    return engine_.pruner->should_prune(context);
-  }
-  void set_user_attr(std::string_view key, const Params& value) override { set_attr(false, key, value); }
-  void set_system_attr(std::string_view key, const Params& value) override { set_attr(true, key, value); }
-  void set_constraint(std::string_view key, double value) override {
-    if (std::isnan(value)) fail("the constraint '" + std::string(key) + "' is NaN");
-    set_attr(true, "constraints:" + std::string(key), value);
-  }
-  [[nodiscard]] std::int64_t number() const override { return number_; }
-  [[nodiscard]] Params params() const override { return frozen().params_map(); }
-  [[nodiscard]] std::vector<std::pair<std::string, Distribution>> distributions() const override {
-    std::vector<std::pair<std::string, Distribution>> found;
-    for (const auto& param : frozen().params) found.emplace_back(param.name, param.distribution);
-    return found;
-  }
-  [[nodiscard]] Params user_attrs() const override { return frozen().user_attrs; }
-  [[nodiscard]] Params system_attrs() const override { return frozen().system_attrs; }
-
- private:
-  double do_suggest(std::string_view name, const Distribution& distribution) override {
-    const std::scoped_lock lock(engine_.mutex);
-    check_open();
-    return engine_.suggest_locked(number_, name, distribution);
-  }
-  void check_open() const {
-    const TrialState state = engine_.history.trial(number_).state;
-    if (state != TrialState::kRunning)
-      throw Error(ErrorCode::kConflict, "trial " + std::to_string(number_) + " has ended (" +
-                                            std::string(to_text(state)) + ") and cannot be changed");
-  }
-  void set_attr(bool system, std::string_view key, const Params& value) {
-    const std::scoped_lock lock(engine_.mutex);
-    engine_.backend->set_trial_attr(engine_.history, number_, system, key, value);
-  }
-  [[nodiscard]] FrozenTrial frozen() const {
-    const std::scoped_lock lock(engine_.mutex);
-    return engine_.history.freeze(number_);
-  }
-  Engine& engine_;
-  std::int64_t number_;
-};
-
-namespace {
 // Trials left to start, the first failure, the callbacks' turn: what the threads of one optimize() share.
-class Campaign {
+class Study::Campaign {
  public:
   explicit Campaign(const OptimizeOptions& options)
       : options_(options), begun_(std::chrono::steady_clock::now()) {
@@ -295,15 +73,14 @@ class Campaign {
 
   [[nodiscard]] bool take_ticket() {
     const std::scoped_lock lock(mutex_);
-    if (failure_) return false;
-    if (options_.timeout && std::chrono::steady_clock::now() - begun_ >= *options_.timeout) return false;
-    if (options_.n_trials && started_ >= *options_.n_trials) return false;
-    if (interrupted()) {
-      failure_ = std::make_exception_ptr(Interrupted{});
-      return false;
-    }
+    if (is_over_locked() || (options_.n_trials && started_ >= *options_.n_trials)) return false;
     ++started_;
     return true;
+  }
+  // True if no further trial should start, whatever their number.
+  [[nodiscard]] bool is_over() {
+    const std::scoped_lock lock(mutex_);
+    return is_over_locked();
   }
   void record_failure(const std::exception_ptr& failure) {
     const std::scoped_lock lock(mutex_);
@@ -313,7 +90,7 @@ class Campaign {
     const std::scoped_lock lock(callback_mutex_);
     ++ended_;
     if (progress_)
-      progress_->update(ended_, "trial " + std::to_string(trial.number) + " " + describe(trial.values));
+      progress_->update(ended_, "trial " + std::to_string(trial.number) + " " + values_to_text(trial.values));
     for (const auto& callback : options_.callbacks) callback(study, trial);
   }
   [[nodiscard]] const OptimizeOptions& options() const noexcept { return options_; }
@@ -322,6 +99,12 @@ class Campaign {
   }
 
  private:
+  bool is_over_locked() {
+    if (failure_) return true;
+    if (interrupted()) failure_ = std::make_exception_ptr(Interrupted{});
+    return failure_ || (options_.timeout && std::chrono::steady_clock::now() - begun_ >= *options_.timeout);
+  }
+
   const OptimizeOptions& options_;
   std::chrono::steady_clock::time_point begun_;
   std::mutex mutex_, callback_mutex_;
@@ -330,6 +113,7 @@ class Campaign {
   std::optional<Progress> progress_;
 };
 
+namespace {
 int thread_count(const OptimizeOptions& options) {
   if (options.n_jobs == -1) return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   if (options.n_jobs < 1)
@@ -338,10 +122,12 @@ int thread_count(const OptimizeOptions& options) {
   return options.n_jobs;
 }
 
-// What became of the objective: its values, its state when it has none, the exception to throw on.
+// What became of the objective: its values, its state when it has none, the earlier trial with the same
+// parameters, the exception to throw on.
 struct Outcome {
   std::vector<double> values = {};
   std::optional<TrialState> state = {};
+  std::optional<std::int64_t> earlier = {};
   std::exception_ptr failure = {};
 };
 
@@ -350,6 +136,8 @@ Outcome evaluate(const Objective& objective, Trial& trial, const OptimizeOptions
     return {.values = objective(trial)};
   } catch (const TrialPruned&) {
     return {.state = TrialState::kPruned};
+  } catch (const DuplicateFound& found) {
+    return {.earlier = found.earlier};
   } catch (const std::exception& error) {
     log_warning("trial " + std::to_string(trial.number()) + " failed: " + error.what());
     const bool caught = options.catch_exceptions && options.catch_exceptions(error);
@@ -365,6 +153,20 @@ Study::Study(Study&&) noexcept = default;
 Study& Study::operator=(Study&&) noexcept = default;
 Study::~Study() = default;
 
+void Study::run_trial(const Objective& objective, const OptimizeOptions& options, Campaign& campaign,
+                      Taken taken) {
+  StudyTrial trial(*engine_, taken.view, taken.number);
+  const Outcome outcome = evaluate(objective, trial, options);
+  // A process that was taken for dead may have gone on, and another ended the trial as this one would have.
+  const bool lost = taken.view && engine_->has_ended(taken.number);
+  const TellOptions tell{.state = outcome.state, .skip_if_finished = true};
+  const FrozenTrial ended = outcome.earlier && !lost
+                                ? engine_->tell_duplicate(taken.view, taken.number, *outcome.earlier)
+                                : engine_->tell(taken.view, taken.number, outcome.values, tell);
+  if (outcome.failure && !lost) std::rethrow_exception(outcome.failure);
+  campaign.call_back(*this, ended);
+}
+
 void Study::run(const Objective& objective, const OptimizeOptions& options) {
   const int threads = thread_count(options);
   if (engine_->optimizing.exchange(true))
@@ -372,17 +174,18 @@ void Study::run(const Objective& objective, const OptimizeOptions& options) {
                 "optimize is running on this study already: it cannot be called from its objective");
   const FlagLowerer lowerer(engine_->optimizing);
   engine_->stopping = false;
+  engine_->duplicates = options.duplicates;
+  if (options.deterministic) engine_->prepare_order(options.lag);
   Campaign campaign(options);
+  const auto is_over = [&] { return engine_->stopping || campaign.is_over(); };
+  const auto take = [&]() -> std::optional<Taken> {
+    if (is_over() || !campaign.take_ticket()) return {};
+    return options.deterministic ? engine_->take_in_order(is_over, options.n_total)
+                                 : engine_->take_trial(options.n_total);
+  };
   const auto work = [&] {
     try {
-      while (!engine_->stopping && campaign.take_ticket()) {
-        const std::unique_ptr<Trial> trial = ask();
-        const Outcome outcome = evaluate(objective, *trial, options);
-        const FrozenTrial ended = engine_->tell(trial->number(), outcome.values,
-                                                {.state = outcome.state, .skip_if_finished = true});
-        if (outcome.failure) std::rethrow_exception(outcome.failure);
-        campaign.call_back(*this, ended);
-      }
+      while (const auto taken = take()) run_trial(objective, options, campaign, *taken);
     } catch (...) {
       campaign.record_failure(std::current_exception());
     }
@@ -400,16 +203,16 @@ void Study::stop() { engine_->stopping = true; }
 std::unique_ptr<Trial> Study::ask(const std::vector<std::pair<std::string, Distribution>>& fixed) {
   const std::scoped_lock lock(engine_->mutex);
   const std::int64_t number = engine_->take_trial_locked();
-  for (const auto& [name, distribution] : fixed) engine_->suggest_locked(number, name, distribution);
-  return std::make_unique<StudyTrial>(*engine_, number);
+  for (const auto& [name, distribution] : fixed) engine_->suggest_locked(nullptr, number, name, distribution);
+  return std::make_unique<StudyTrial>(*engine_, nullptr, number);
 }
 
 FrozenTrial Study::tell(const Trial& trial, std::span<const double> values, const TellOptions& options) {
-  return engine_->tell(trial.number(), values, options);
+  return engine_->tell(nullptr, trial.number(), values, options);
 }
 
 FrozenTrial Study::tell(std::int64_t number, std::span<const double> values, const TellOptions& options) {
-  return engine_->tell(number, values, options);
+  return engine_->tell(nullptr, number, values, options);
 }
 
 std::optional<std::int64_t> Study::enqueue_trial(const Params& params, const Params& user_attrs,
@@ -570,12 +373,19 @@ std::unique_ptr<Study::Engine> Study::make_engine(const StoredStudy& study, std:
   return engine;
 }
 
+Study Study::make(const StoredStudy& stored, std::unique_ptr<Backend> backend, const StudyOptions& options) {
+  Study study(make_engine(stored, std::move(backend), options.sampler, options.pruner));
+  History& history = study.engine_->history;
+  if (options.choices_may_grow && !history.choices_may_grow())
+    study.engine_->backend->set_study_attr(history, true, kGrowingChoicesAttr, true);
+  return study;
+}
+
 Study create_study(const StudyOptions& options) {
   StoredStudy study{.name = options.study_name.empty() ? "no-name-" + random_uuid() : options.study_name,
                     .directions = directions_of(options)};
   if (options.storage.empty()) {
-    return Study(
-        Study::make_engine(study, std::make_unique<MemoryBackend>(), options.sampler, options.pruner));
+    return Study::make(study, std::make_unique<MemoryBackend>(), options);
   }
   const std::unique_ptr<TrialStore> store = open_store(options.storage);
   try {
@@ -584,7 +394,7 @@ Study create_study(const StudyOptions& options) {
     if (error.code() != ErrorCode::kConflict || !options.load_if_exists) throw;
   }
   study = get_study(*store, study.name, options.storage);
-  return Study(Study::make_engine(study, store->open(study), options.sampler, options.pruner));
+  return Study::make(study, store->open(study), options);
 }
 
 Study load_study(const LoadOptions& options) {

@@ -89,8 +89,9 @@ class Distribution {
   std::shared_ptr<const std::vector<Params>> choices_;  // shared: copies of one distribution are many
 };
 
-// Inside one study a name keeps its kind, its `log` and its choices; bounds and steps may change.
-// Errors: kInvalidArgument saying what differs.
-void check_compatible(std::string_view name, const Distribution& earlier, const Distribution& now);
+// Inside one study a name keeps its kind, its `log` and its choices (or, if they may grow, has them first);
+// bounds and steps may change. Errors: kInvalidArgument saying what differs.
+void check_compatible(std::string_view name, const Distribution& earlier, const Distribution& now,
+                      bool choices_may_grow = false);
 
 }  // namespace ivory::tuning

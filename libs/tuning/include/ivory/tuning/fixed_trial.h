@@ -16,7 +16,6 @@ class FixedTrial final : public Trial {
   // FixedTrial trial({{"lr", 0.1}, {"optimizer", "adam"}});
   FixedTrial(std::initializer_list<ParamsItem> params, std::int64_t number = 0);
 
-  void report(double value, std::int64_t step) override;
   [[nodiscard]] bool should_prune() override { return false; }
   void set_user_attr(std::string_view key, const Params& value) override;
   void set_system_attr(std::string_view key, const Params& value) override;
@@ -26,18 +25,22 @@ class FixedTrial final : public Trial {
   [[nodiscard]] std::vector<std::pair<std::string, Distribution>> distributions() const override;
   [[nodiscard]] Params user_attrs() const override { return user_attrs_; }
   [[nodiscard]] Params system_attrs() const override { return system_attrs_; }
-  // What was reported, by step.
+  // What was reported of the first objective, by step; with folds the latest, by fold.
   [[nodiscard]] const std::map<std::int64_t, double>& intermediate_values() const noexcept {
-    return reports_;
+    return intermediate_values_;
   }
+  // All reports as they came.
+  [[nodiscard]] const std::vector<TrialReport>& reports() const noexcept { return reports_; }
 
  private:
   double do_suggest(std::string_view name, const Distribution& distribution) override;
+  void do_report(const TrialReport& report) override;
   Params given_;
   std::int64_t number_;
   std::vector<std::pair<std::string, Distribution>> suggested_;
   Params user_attrs_ = Params::map(), system_attrs_ = Params::map();
-  std::map<std::int64_t, double> reports_;
+  std::map<std::int64_t, double> intermediate_values_;
+  std::vector<TrialReport> reports_;
 };
 
 }  // namespace ivory::tuning

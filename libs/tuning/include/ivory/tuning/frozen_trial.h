@@ -39,6 +39,14 @@ struct TrialParam {
   friend bool operator==(const TrialParam&, const TrialParam&) = default;
 };
 
+// A report of a trial with folds or several objectives.
+struct TrialReport {
+  std::int64_t step = 0;
+  std::optional<std::int64_t> fold = {};
+  std::vector<double> values = {};  // one an objective
+  friend bool operator==(const TrialReport&, const TrialReport&) = default;
+};
+
 // A value type. Threads: as a standard container.
 struct FrozenTrial {
   std::int64_t number = -1;    // within its study, from 0
@@ -46,7 +54,11 @@ struct FrozenTrial {
   TrialState state = TrialState::kComplete;
   std::vector<double> values = {};      // one an objective; empty if it has none
   std::vector<TrialParam> params = {};  // in the order of suggestion
+  // What Optuna shows of the reports, of the first objective: by step; of a trial with folds the latest by
+  // fold.
   std::map<std::int64_t, double> intermediate_values = {};
+  // All reports, by fold and step, if there are folds or several objectives; else empty.
+  std::vector<TrialReport> reports = {};
   Params user_attrs = Params::map();
   Params system_attrs = Params::map();
   std::optional<Time> datetime_start = {};

@@ -16,6 +16,9 @@
 
 namespace ivory::tuning {
 
+// Attribute of a study whose categorical choices may grow.
+inline constexpr std::string_view kGrowingChoicesAttr = "ivory:choices_may_grow";
+
 // A parameter of a trial; name and distribution are ids into the History, so that a trial is small.
 struct ParamRecord {
   std::uint32_t name = 0;
@@ -27,17 +30,27 @@ struct TrialRecord {
   struct Attrs {
     Params user = Params::map(), system = Params::map();
   };
+  // Of a trial with folds or several objectives.
+  struct FullReports {
+    std::vector<TrialReport> all;  // by fold and step
+    std::optional<std::int64_t> latest_fold;
+  };
   std::int64_t number = 0, trial_id = 0;
   TrialState state = TrialState::kRunning;
-  std::vector<double> values;                            // one an objective; empty if it has none
-  std::vector<ParamRecord> params;                       // in the order of suggestion
-  std::vector<std::pair<std::int64_t, double>> reports;  // (step, value), by step
-  std::vector<ParamRecord> joint;                        // what a sampler fixed at the start; while it runs
-  std::unique_ptr<Attrs> attrs;                          // none: no attributes
+  std::vector<double> values;       // one an objective; empty if it has none
+  std::vector<ParamRecord> params;  // in the order of suggestion
+  // (step, value), by step; with folds (fold, its latest value); of the first objective.
+  std::vector<std::pair<std::int64_t, double>> reports;
+  std::unique_ptr<FullReports> full;  // none: the reports above are all there is
+  std::vector<ParamRecord> joint;     // what a sampler fixed at the start; while it runs
+  std::unique_ptr<Attrs> attrs;       // none: no attributes
   std::optional<Time> start, complete;
 
   [[nodiscard]] const double* find_param(std::uint32_t name) const noexcept;
   [[nodiscard]] const double* find_report(std::int64_t step) const noexcept;
+  // One value an objective; empty if there is no such report.
+  [[nodiscard]] std::span<const double> find_values(std::optional<std::int64_t> fold,
+                                                    std::int64_t step) const noexcept;
   [[nodiscard]] const Params* find_system_attr(std::string_view key) const;
 };
 
@@ -52,6 +65,8 @@ class History {
 
   [[nodiscard]] const std::string& study_name() const noexcept { return study_name_; }
   [[nodiscard]] const std::vector<Direction>& directions() const noexcept { return directions_; }
+  // Choices of a categorical parameter may get more in later trials, at the end.
+  [[nodiscard]] bool choices_may_grow() const noexcept { return choices_may_grow_; }
   [[nodiscard]] bool is_single_objective() const noexcept { return directions_.size() == 1; }
   // +1 to minimize, -1 to maximize: times a value, less is better.
   [[nodiscard]] double sign(std::size_t objective = 0) const { return signs_[objective]; }
@@ -74,6 +89,8 @@ class History {
 
   [[nodiscard]] const std::string& name(std::uint32_t id) const { return *names_[id].name; }
   [[nodiscard]] const Distribution& distribution(std::uint32_t id) const { return distributions_[id]; }
+  // The one that came last under this name; null: none yet.
+  [[nodiscard]] const Distribution* find_latest(std::uint32_t name) const;
   [[nodiscard]] std::optional<std::uint32_t> find_name(std::string_view name) const;
   // False if a constraint of the trial is violated.
   [[nodiscard]] static double violation(const TrialRecord& trial);  // sum of the positive ones; 0: feasible
@@ -93,6 +110,8 @@ class History {
                  double internal);
   void set_joint(std::int64_t number, const std::vector<TrialParam>& joint);
   void report(std::int64_t number, std::int64_t step, double value);  // a known step is replaced
+  void report(std::int64_t number, const TrialReport& report);        // one with a fold or several values
+  // A report kept as an attribute (full_reports.h) becomes one.
   void set_trial_attr(std::int64_t number, bool system, std::string_view key, const Params& value);
   void finish(std::int64_t number, TrialState state, std::span<const double> values, Time complete);
   void set_study_attr(bool system, std::string_view key, const Params& value);
@@ -106,6 +125,8 @@ class History {
   void check_values(TrialState state, std::span<const double> values) const;
   void enter(TrialRecord& trial);
   void read_published(TrialRecord& trial);
+  static void enter_report(TrialRecord& trial, std::int64_t step, double value);
+  static void enter_report(TrialRecord& trial, const TrialReport& report);
 
   std::string study_name_;
   std::vector<Direction> directions_;
@@ -114,6 +135,7 @@ class History {
   std::vector<std::int64_t> finished_;
   std::set<std::int64_t> running_, waiting_;
   std::int64_t complete_ = 0, pruned_ = 0;
+  bool choices_may_grow_ = false;
   std::vector<Name> names_;
   std::unordered_map<std::string_view, std::uint32_t> name_ids_;
   std::vector<Distribution> distributions_;

@@ -32,6 +32,10 @@ struct StudyOptions {
   bool load_if_exists = false;                  // else a study of this name in the storage is a kConflict
   std::shared_ptr<const Sampler> sampler = {};  // none: the default one (see samplers.h)
   std::shared_ptr<const Pruner> pruner = {};    // none: the median rule (see pruners.h)
+  // Choices of a categorical parameter may get more in later trials, at the end of the list. Kept as the
+  // attribute `ivory:choices_may_grow`. Optuna reads such a study, but refuses to add trials with other
+  // choices than the first had.
+  bool choices_may_grow = false;
 };
 
 struct LoadOptions {
@@ -41,15 +45,39 @@ struct LoadOptions {
   std::shared_ptr<const Pruner> pruner = {};
 };
 
+// What becomes of a trial whose parameters, once all are suggested, are those of a COMPLETE one. Its
+// attribute `ivory:duplicate_of` then says which.
+enum class Duplicates : std::uint8_t {
+  kAllow,  // it runs
+  kSkip,   // it is FAIL without having run; samplers pass over it
+  kReuse,  // it is COMPLETE with the earlier one's values and constraints, without having run
+};
+
 struct OptimizeOptions {
   std::optional<std::int64_t> n_trials = {};  // none: until the timeout, stop(), Ctrl-C or the sampler's end
-  int n_jobs = 1;                             // threads; -1: as many as the machine has processors
+  // Goes on until the study has so many trials, whoever ran them.
+  std::optional<std::int64_t> n_total = {};
+  int n_jobs = 1;  // threads; -1: as many as the machine has processors
   std::optional<std::chrono::duration<double>> timeout = {};  // no trial starts later
   // True for an exception after which the study goes on (its trial is FAIL).
   std::function<bool(const std::exception&)> catch_exceptions = {};
   // Called after each trial, one at a time.
   std::vector<std::function<void(Study&, const FrozenTrial&)>> callbacks = {};
   bool show_progress_bar = false;
+  Duplicates duplicates = Duplicates::kAllow;
+  // The study comes out the same, bit by bit, with any number of threads and processes, and after a kill and
+  // resume: trial n starts once those up to n - lag have ended, sees these, and of those in between only the
+  // joint parameters (and attributes) that its sampler fixed at their start; its pruner sees the same. At
+  // most `lag` trials run at once. The same are states, values, parameters, reports and attributes; times,
+  // ids and attributes under "ivory:" are not. It takes a sampler with a seed, a study with a name
+  // (Hyperband), an objective that gives the same for the same parameters, and trials enqueued before.
+  // Several processes work on one storage, each with n_total: a process waits for the others' last trials,
+  // and a trial whose process has died is run again with its number and parameters (on the same machine; one
+  // of another machine is waited for). A timeout, stop() or Ctrl-C decides how many trials there are, and
+  // forfeits the promise for their number only. Lag and vector level are kept as the study's attribute
+  // `ivory:deterministic`. Errors: kConflict if the study was begun with another lag.
+  bool deterministic = false;
+  std::int64_t lag = 8;
 };
 
 struct TellOptions {
@@ -62,8 +90,8 @@ using Objective = std::function<std::vector<double>(Trial&)>;
 // A trial asks in this order: what it was given already; what was enqueued for it (used even outside its
 // bounds, with a warning); the only value there is; the sampler's joint proposal if it lies in the
 // distribution; the sampler's independent proposal. A trial ends COMPLETE with finite or infinite values;
-// PRUNED with its last report (unless NaN) as value; FAIL when the objective throws, or gives a NaN or the
-// wrong number of values.
+// PRUNED with its last report as value (unless NaN; with folds the mean of each fold's last); FAIL when the
+// objective throws, or gives a NaN or the wrong number of values.
 //
 // Threads: any method from any thread; what comes back is a copy. Objectives run without a lock, samplers and
 //   pruners under the study's. A moved-from study can only be destroyed or assigned to.
@@ -147,12 +175,16 @@ class Study {
   class Engine;
   class StudyTrial;
   class Context;
+  class Campaign;
+  struct Taken;
   explicit Study(std::unique_ptr<Engine> engine) noexcept;
   static std::unique_ptr<Engine> make_engine(const StoredStudy& study, std::unique_ptr<Backend> backend,
                                              std::shared_ptr<const Sampler> sampler,
                                              std::shared_ptr<const Pruner> pruner);
+  static Study make(const StoredStudy& stored, std::unique_ptr<Backend> backend, const StudyOptions& options);
   static void copy(const Study& from, const Study& to);
   void run(const Objective& objective, const OptimizeOptions& options);
+  void run_trial(const Objective& objective, const OptimizeOptions& options, Campaign& campaign, Taken taken);
   std::unique_ptr<Engine> engine_;
 };
 

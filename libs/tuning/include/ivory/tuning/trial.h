@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include <ivory/base/params.h>
 #include <ivory/tuning/distributions.h>
+#include <ivory/tuning/frozen_trial.h>
 
 namespace ivory::tuning {
 
@@ -37,10 +39,13 @@ class Trial {
   Params suggest_categorical(std::string_view name, const std::vector<Params>& choices);
   Params suggest(std::string_view name, const Distribution& distribution);
 
-  // Tells how the objective stands at `step` (its own count, usually epochs; >= 0). A second report of a step
-  // is ignored. Errors: kUnsupported in a study of several objectives.
-  virtual void report(double value, std::int64_t step) = 0;
-  // True if the pruner gives this trial up. Errors: kUnsupported in a study of several objectives.
+  // Tells how the objective stands at `step` (its own count, usually epochs; >= 0), in a cross-validation: in
+  // which fold (>= 0). Of a study with several objectives, a value each. A second report of a step of a fold
+  // is ignored. Errors: kInvalidArgument for another number of values, and for a fold after a report without
+  // one.
+  void report(double value, std::int64_t step, std::optional<std::int64_t> fold = {});
+  void report(const std::vector<double>& values, std::int64_t step, std::optional<std::int64_t> fold = {});
+  // True if the pruner gives this trial up.
   [[nodiscard]] virtual bool should_prune() = 0;
 
   // Anything worth keeping with the trial; set again, it replaces the value.
@@ -61,6 +66,8 @@ class Trial {
   Trial() = default;
 
  private:
+  // Steps and folds are 0 or more, and there is a value.
+  virtual void do_report(const TrialReport& report) = 0;
   // The internal value of the parameter.
   virtual double do_suggest(std::string_view name, const Distribution& distribution) = 0;
 };
