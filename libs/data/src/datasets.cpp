@@ -11,7 +11,7 @@ namespace {
 std::vector<std::int64_t> sorted_index(const Dataset& part) {
   const Array index = part.data().index.take(part.rows());
   std::vector<std::int64_t> values = index.to_vector<std::int64_t>();
-  std::sort(values.begin(), values.end());
+  if (!std::is_sorted(values.begin(), values.end())) std::sort(values.begin(), values.end());
   return values;
 }
 
