@@ -93,6 +93,17 @@ Query Connection::query(std::string_view sql) {
 void Connection::execute(std::string_view sql) { driver_->execute(sql); }
 std::int64_t Connection::changed_rows() const { return driver_->changed_rows(); }
 std::int64_t Connection::last_insert_id() const { return driver_->last_insert_id(); }
+void Connection::begin(Access access) {
+  if (dialect() == Dialect::kPostgres) return driver_->begin(access);
+  query(access == Access::kWrite ? "BEGIN IMMEDIATE" : "BEGIN").run();
+}
+void Connection::commit() {
+  if (dialect() == Dialect::kPostgres) return driver_->commit();
+  query("COMMIT").run();
+}
+void Connection::roll_back() {
+  if (in_transaction()) query("ROLLBACK").run();
+}
 bool Connection::in_transaction() const { return driver_->in_transaction(); }
 bool Connection::is_broken() const { return driver_->is_broken(); }
 void Connection::set_durability(Durability durability) { driver_->set_durability(durability); }

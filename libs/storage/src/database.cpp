@@ -54,11 +54,6 @@ void retry_while_busy(std::chrono::milliseconds patience, const F& attempt) {
   }
 }
 
-void roll_back(Connection& connection) {
-  // SQLite may have done it already, after a full disk for one.
-  if (connection.in_transaction()) connection.query("ROLLBACK").run();
-}
-
 }  // namespace
 
 Database::Database(DatabaseOptions options) : options_(std::move(options)) {
@@ -126,9 +121,9 @@ bool Database::switch_to_wal() {
 }
 
 // The first in the queue leads: it takes all who wait into its transaction (leveldb's write queue).
-void Database::run_write(const Job& job, Durability durability) {
+void Database::run_write(const Job& job, Durability durability, bool is_statement) {
   assert(options_.mode != OpenMode::kReadOnly && "a database opened for reading is not written");
-  Waiter mine{&job, durability, nullptr, false};
+  Waiter mine{&job, durability, is_statement, nullptr, false};
   std::unique_lock lock(queue_mutex_);
   queue_.push_back(&mine);
   queue_moved_.wait(lock, [&] { return mine.done || queue_.front() == &mine; });
@@ -162,11 +157,12 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
     const bool full = std::ranges::any_of(
         group, [](const Waiter* waiter) { return waiter->durability == Durability::kFull; });
     writer_->set_durability(full ? Durability::kFull : Durability::kProcess);
-    begin_write(*writer_);
+    const bool alone = group.size() == 1 && group.front()->is_statement && dialect() == Dialect::kPostgres;
+    if (!alone) begin_write(*writer_);
     run_jobs(*writer_, group);
     check_same_file();
     if (writer_->in_transaction()) {
-      retry_while_busy(options_.busy_timeout, [&] { writer_->query("COMMIT").run(); });
+      retry_while_busy(options_.busy_timeout, [&] { writer_->commit(); });
     }
     return;
   } catch (const Error& error) {
@@ -180,7 +176,7 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
     code = ErrorCode::kInternal;
   }
   try {
-    roll_back(*writer_);
+    writer_->roll_back();
   } catch (const Error& error) {
     failed += "; then: " + std::string(error.what());
   }
@@ -191,13 +187,7 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
 }
 
 void Database::begin_write(Connection& connection) const {
-  const bool immediate = dialect() == Dialect::kSqlite;
-  retry_while_busy(options_.busy_timeout,
-                   [&] { connection.query(immediate ? "BEGIN IMMEDIATE" : "BEGIN").run(); });
-}
-
-std::string_view Database::begin_read() const {
-  return dialect() == Dialect::kSqlite ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  retry_while_busy(options_.busy_timeout, [&] { connection.begin(Access::kWrite); });
 }
 
 void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& group) {
@@ -207,7 +197,7 @@ void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& grou
       (*group.front()->job)(connection);
     } catch (...) {
       group.front()->failure = std::current_exception();
-      roll_back(connection);
+      connection.roll_back();
     }
     return;
   }
@@ -235,11 +225,11 @@ void Database::run_read(const Job& job) const {
   const std::unique_ptr<Connection, decltype(give_back)> lease(reader.release(), give_back);
   retry_while_busy(options_.busy_timeout, [&] {
     try {
-      lease->query(begin_read()).run();
+      lease->begin(Access::kRead);
       job(*lease);
-      lease->query("COMMIT").run();
+      lease->commit();
     } catch (...) {
-      roll_back(*lease);
+      lease->roll_back();
       throw;
     }
   });

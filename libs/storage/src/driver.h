@@ -46,6 +46,9 @@ class Driver {
   virtual void execute(std::string_view sql) = 0;
   [[nodiscard]] virtual std::int64_t changed_rows() const = 0;
   [[nodiscard]] virtual std::int64_t last_insert_id() = 0;
+  // Of drivers whose BEGIN and COMMIT are more than a statement.
+  virtual void begin(Access /*access*/) {}
+  virtual void commit() {}
   [[nodiscard]] virtual bool in_transaction() const = 0;
   [[nodiscard]] virtual bool is_broken() const = 0;
   virtual void set_durability(Durability durability) = 0;

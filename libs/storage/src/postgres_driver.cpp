@@ -30,8 +30,15 @@ class Libpq {
   decltype(&::PQexec) exec;
   decltype(&::PQprepare) prepare;
   decltype(&::PQexecPrepared) exec_prepared;
+  decltype(&::PQenterPipelineMode) enter_pipeline;
+  decltype(&::PQexitPipelineMode) exit_pipeline;
+  decltype(&::PQpipelineSync) sync_pipeline;
+  decltype(&::PQsendQueryParams) send_query;
+  decltype(&::PQsendQueryPrepared) send_prepared;
+  decltype(&::PQgetResult) get_result;
   decltype(&::PQresultStatus) result_status;
   decltype(&::PQresultErrorField) result_error_field;
+  decltype(&::PQresultErrorMessage) result_error_message;
   decltype(&::PQclear) clear;
   decltype(&::PQntuples) tuple_count;
   decltype(&::PQgetvalue) value;
@@ -63,8 +70,15 @@ class Libpq {
     find(exec, "PQexec");
     find(prepare, "PQprepare");
     find(exec_prepared, "PQexecPrepared");
+    find(enter_pipeline, "PQenterPipelineMode");
+    find(exit_pipeline, "PQexitPipelineMode");
+    find(sync_pipeline, "PQpipelineSync");
+    find(send_query, "PQsendQueryParams");
+    find(send_prepared, "PQsendQueryPrepared");
+    find(get_result, "PQgetResult");
     find(result_status, "PQresultStatus");
     find(result_error_field, "PQresultErrorField");
+    find(result_error_message, "PQresultErrorMessage");
     find(clear, "PQclear");
     find(tuple_count, "PQntuples");
     find(value, "PQgetvalue");
@@ -138,6 +152,8 @@ class PostgresDriver final : public Driver {
 
   [[nodiscard]] StatementPointer prepare(std::string_view sql) override;
   void execute(std::string_view sql) override {
+    if (const char* const begin = std::exchange(waiting_begin_, nullptr))
+      check(Result(pq_.exec(handle_.get(), begin)), begin);
     check(Result(pq_.exec(handle_.get(), std::string(sql).c_str())), sql);
   }
   [[nodiscard]] std::int64_t changed_rows() const override { return changed_rows_; }
@@ -145,9 +161,17 @@ class PostgresDriver final : public Driver {
     const Result result = check(Result(pq_.exec(handle_.get(), "SELECT lastval()")), "lastval");
     return std::stoll(pq_.value(result.get(), 0, 0));
   }
+  // BEGIN goes with the first statement: one answer to wait for less.
+  void begin(Access access) override {
+    waiting_begin_ = access == Access::kWrite ? "BEGIN" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  }
+  void commit() override {
+    if (waiting_begin_ == nullptr) execute("COMMIT");
+    waiting_begin_ = nullptr;
+  }
   [[nodiscard]] bool in_transaction() const override {
     const auto status = pq_.transaction_status(handle_.get());
-    return status != PQTRANS_IDLE && status != PQTRANS_UNKNOWN;
+    return waiting_begin_ != nullptr || (status != PQTRANS_IDLE && status != PQTRANS_UNKNOWN);
   }
   [[nodiscard]] bool is_broken() const override {
     return has_ended_ || pq_.status(handle_.get()) != CONNECTION_OK;
@@ -164,30 +188,57 @@ class PostgresDriver final : public Driver {
 
   Result run(const std::string& prepared, const std::vector<const char*>& values, std::string_view sql) {
     Result result =
-        check(Result(pq_.exec_prepared(handle_.get(), prepared.c_str(), static_cast<int>(values.size()),
-                                       values.data(), nullptr, nullptr, 0)),
-              sql);
+        check(waiting_begin_ == nullptr ? run_alone(prepared, values) : run_first(prepared, values), sql);
     const char* const changed = pq_.changed(result.get());
     changed_rows_ = *changed == '\0' ? 0 : std::stoll(changed);
     return result;
   }
 
  private:
-  [[nodiscard]] std::string last_words() const {
-    std::string words = pq_.error_message(handle_.get());
+  Result run_alone(const std::string& prepared, const std::vector<const char*>& values) {
+    return Result(pq_.exec_prepared(handle_.get(), prepared.c_str(), static_cast<int>(values.size()),
+                                    values.data(), nullptr, nullptr, 0));
+  }
+  // BEGIN and the statement in one go.
+  Result run_first(const std::string& prepared, const std::vector<const char*>& values) {
+    const char* const begin = std::exchange(waiting_begin_, nullptr);
+    PGconn* const connection = handle_.get();
+    const bool sent = pq_.enter_pipeline(connection) == 1 &&
+                      pq_.send_query(connection, begin, 0, nullptr, nullptr, nullptr, nullptr, 0) == 1 &&
+                      pq_.send_prepared(connection, prepared.c_str(), static_cast<int>(values.size()),
+                                        values.data(), nullptr, nullptr, 0) == 1 &&
+                      pq_.sync_pipeline(connection) == 1;
+    if (!sent) fail(nullptr, begin);
+    Result answer;  // the first that is an error, or the last
+    while (pq_.status(connection) == CONNECTION_OK) {
+      Result next(pq_.get_result(connection));
+      if (!next) continue;  // the end of one answer
+      if (pq_.result_status(next.get()) == PGRES_PIPELINE_SYNC) break;
+      if (!answer || is_good(answer)) answer = std::move(next);
+    }
+    if (pq_.exit_pipeline(connection) != 1) has_ended_ = true;
+    return answer;
+  }
+  // Of a result, or of the connection.
+  [[nodiscard]] std::string last_words(const PGresult* result = nullptr) const {
+    std::string words =
+        result == nullptr ? pq_.error_message(handle_.get()) : pq_.result_error_message(result);
     while (!words.empty() && words.back() == '\n') words.pop_back();
     return words;
   }
-  Result check(Result result, std::string_view doing) {
+  [[nodiscard]] bool is_good(const Result& result) const {
     const auto status = pq_.result_status(result.get());
-    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return result;
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+  }
+  Result check(Result result, std::string_view doing) {
+    if (is_good(result)) return result;
     fail(result.get(), doing);
   }
   // By the classes of SQLSTATE.
   [[noreturn]] void fail(const PGresult* result, std::string_view doing) {
     const char* const state = pq_.result_error_field(result, PG_DIAG_SQLSTATE);
     const std::string code = state == nullptr ? "" : state;
-    const std::string message = "database '" + name_ + "': " + last_words();
+    const std::string message = "database '" + name_ + "': " + last_words(result);
     // Without a code they are libpq's own words, about the connection.
     has_ended_ = has_ended_ || code.empty() || code.starts_with("57P") || code.starts_with("08");
     if (code == "40001" || code == "40P01" || code == "55P03")
@@ -205,6 +256,7 @@ class PostgresDriver final : public Driver {
   std::chrono::milliseconds busy_timeout_;
   Durability durability_ = Durability::kProcess;
   std::int64_t changed_rows_ = 0;
+  const char* waiting_begin_ = nullptr;  // what the next statement goes with
   bool has_ended_ = false;
   std::unordered_map<std::string, std::string> prepared_;  // the server's name of each text
 };

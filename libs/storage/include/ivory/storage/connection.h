@@ -33,6 +33,7 @@ struct ConnectionOptions {
 };
 
 enum class Dialect { kSqlite, kPostgres };
+enum class Access { kRead, kWrite };
 
 // Another process held its lock for longer than the timeout.
 class Busy : public Error {
@@ -139,6 +140,10 @@ class Connection {
 
   [[nodiscard]] std::int64_t changed_rows() const;  // by the last statement
   [[nodiscard]] std::int64_t last_insert_id() const;
+  // A transaction to read sees one snapshot; one to write has SQLite's write lock from its start.
+  void begin(Access access);
+  void commit();
+  void roll_back();  // if there is anything to undo
   [[nodiscard]] bool in_transaction() const;
   // A server that went away: this connection is of no more use.
   [[nodiscard]] bool is_broken() const;

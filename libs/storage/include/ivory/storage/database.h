@@ -45,6 +45,11 @@ class Database {
   auto write(const F& job, Durability durability) {
     return returned_by([this, durability](const Job& run) { run_write(run, durability); }, job);
   }
+  // The same for a job of one statement: a server does without BEGIN and COMMIT.
+  template <class F>
+  auto write_statement(const F& job, Durability durability) {
+    return returned_by([this, durability](const Job& run) { run_write(run, durability, true); }, job);
+  }
   // Runs `job` over one snapshot. It may be run again from its start if another process is in the way, so it
   // changes nothing outside itself.
   template <class F>
@@ -67,6 +72,7 @@ class Database {
   struct Waiter {
     const Job* job = nullptr;
     Durability durability = Durability::kProcess;
+    bool is_statement = false;
     std::exception_ptr failure;
     bool done = false;
   };
@@ -88,12 +94,11 @@ class Database {
     }
   }
 
-  void run_write(const Job& job, Durability durability);
+  void run_write(const Job& job, Durability durability, bool is_statement = false);
   void run_read(const Job& job) const;
   void commit_group(const std::vector<Waiter*>& group);
   void run_jobs(Connection& connection, const std::vector<Waiter*>& group);
   void begin_write(Connection& connection) const;
-  [[nodiscard]] std::string_view begin_read() const;
   void check_same_file() const;
   [[nodiscard]] std::optional<FileIdentity> file_identity() const;
   [[nodiscard]] std::unique_ptr<Connection> take_reader() const;
