@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,6 +187,103 @@ TEST_F(Files, OfAFolderAreSeenOldOrNew) {
   reader.join();
   EXPECT_EQ(0, missing);
   EXPECT_EQ(read_file(in("target/a")), read_file(in("target/b")));
+}
+
+TEST_F(Files, OfAFolderAreWrittenInPlaceOnce) {
+  FolderWriter writer(in("target"), Durability::kFull);
+  writer.write("a.json", "{}");
+  EXPECT_EQ(read_file(writer.path() / "a.json"), "{}");
+  const Error again = error_of([&] { writer.write("a.json", "[]"); });
+  EXPECT_EQ(again.code(), ErrorCode::kIo);
+  EXPECT_THAT(again.what(), HasSubstr(in("target/a.json").string()));
+  const SizeLimit limit(8);
+  EXPECT_EQ(error_of([&] { writer.write("b.json", std::string(100, 'b')); }).code(), ErrorCode::kIo);
+}
+
+class Replacing : public Files, public testing::WithParamInterface<Durability> {
+ protected:
+  FolderReplacer replacer_{in("target"), in(".spare"), GetParam()};
+};
+
+TEST_P(Replacing, GivesTheTargetWhatWasWrittenAndNothingElse) {
+  const auto replace = [&](const std::string& text, bool more) {
+    replacer_.write("a.json", text);
+    if (more) replacer_.write("b.json", text);
+    replacer_.commit();
+    EXPECT_EQ(read_file(in("target/a.json")), text);
+    EXPECT_EQ(count_entries(in("target")), more ? 2 : 1);
+  };
+  replace("one", false);
+  replace("a longer one", true);
+  replace("two", true);
+  replace("3", false);
+  replace("", true);
+}
+
+TEST_P(Replacing, KeepsWhatHasASecondNameAsItWas) {
+  FolderReplacer best(in("best"), in(".best"), GetParam());
+  for (int i = 0; i < 6; ++i) {
+    replacer_.write("a.json", "state " + std::to_string(i));
+    replacer_.commit();
+    if (i == 1 || i == 2) {
+      best.link_files(in("target"));
+      best.commit();
+    }
+    EXPECT_EQ(read_file(in("target/a.json")), "state " + std::to_string(i));
+  }
+  EXPECT_EQ(read_file(in("best/a.json")), "state 2");
+}
+
+TEST_P(Replacing, OverwritesTheFilesOfTheLastButOne) {
+  const auto inode = [&] {
+    struct stat status{};
+    EXPECT_EQ(stat(in("target/a.json").c_str(), &status), 0);
+    return status.st_ino;
+  };
+  std::vector<ino_t> inodes;
+  for (int i = 0; i < 4; ++i) {
+    replacer_.write("a.json", "state");
+    replacer_.commit();
+    inodes.push_back(inode());
+  }
+  EXPECT_NE(inodes[0], inodes[1]);
+  EXPECT_EQ(inodes[0], inodes[2]);
+  EXPECT_EQ(inodes[1], inodes[3]);
+}
+
+TEST_P(Replacing, UsesTheSpareOfAKilledProcessAndRemovesItAtItsEnd) {
+  {
+    FolderReplacer replacer(in("other"), in(".left"), GetParam());
+    fs::create_directories(in(".left/a.json/deep"));
+    write_file(in(".left/b.json"), "half of some");
+    replacer.write("a.json", "whole");
+    replacer.commit();
+    EXPECT_EQ(read_file(in("other/a.json")), "whole");
+    EXPECT_EQ(count_entries(in("other")), 1);
+    replacer.write("a.json", "whole");
+    replacer.commit();
+    EXPECT_TRUE(fs::exists(in(".left")));
+  }
+  EXPECT_FALSE(fs::exists(in(".left")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Durabilities, Replacing, testing::Values(Durability::kProcess, Durability::kFull));
+
+TEST_F(Files, LeftHalfWrittenByAKilledProcessAreRemovedAndNothingElse) {
+  const pid_t child = fork();
+  if (child == 0) {
+    FolderWriter writer(in("target"));
+    writer.write("a.json", "{}");
+    kill(getpid(), SIGKILL);
+  }
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  write_file(in("kept.json"), "{}");
+  write_file(in(".ivory-kept"), "{}");
+  EXPECT_EQ(count_entries(folder_.path()), 3);
+  remove_leftovers(folder_.path());
+  EXPECT_EQ(count_entries(folder_.path()), 2);
+  EXPECT_EQ(read_file(in("kept.json")), "{}");
+  remove_leftovers(in("nowhere"));
 }
 
 TEST_F(Files, AreLockedAgainstOtherHolders) {

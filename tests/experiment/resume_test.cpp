@@ -150,7 +150,7 @@ TEST_P(KilledRun, EndsAsOneThatNothingInterruptedWhereverItIsKilled) {
 INSTANTIATE_TEST_SUITE_P(
     Variants, KilledRun,
     ::testing::Values(
-        Case{"epochs", "results:\n", "results:\n", 4},
+        Case{"early_best", "monitor: {metric: val_loss}", "monitor: {metric: val_loss, mode: max}", 3},
         Case{"steps", "monitor:", "checkpoint: {every_n_steps: 2}\nmonitor:", 1},
         Case{"rows_of_metrics", "results:\n", "checkpoint: {every_n_steps: 1}\nresults: {train: false}\n", 4},
         Case{"loaders", "datasets:\n",
@@ -227,8 +227,10 @@ TEST(Resume, RemovesWhatAKilledProcessLeftHalfWritten) {
   const Client client = create_client(project.path());
   const fs::path folder = client.tracker()->store().list_runs({}).at(0).artifact_uri;
   fs::create_directory(folder / ".ivory-1-2-3.tmp");
+  EXPECT_TRUE(fs::exists(folder.parent_path() / ".ivory-current.tmp"));
   const ivory::Run run = resume_only_run(client, false);
   EXPECT_FALSE(fs::exists(folder / ".ivory-1-2-3.tmp"));
+  EXPECT_FALSE(fs::exists(folder.parent_path() / ".ivory-current.tmp"));
 }
 
 TEST(Resume, DoesNotTrainOnAfterTheRunWasAskedToStop) {

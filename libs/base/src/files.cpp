@@ -252,6 +252,98 @@ void FolderWriter::commit() {
   if (error) fail("remove what it replaced,", old, error.value());
 }
 
+FolderReplacer::FolderReplacer(fs::path target, fs::path spare, Durability durability)
+    : target_(std::move(target)), spare_(std::move(spare)), durability_(durability) {}
+
+FolderReplacer::~FolderReplacer() { try_remove_all(spare_); }
+
+void FolderReplacer::prepare() {
+  if (!names_.empty()) return;
+  make_folders(spare_, durability_);
+}
+
+namespace {
+
+void overwrite(const fs::path& path, std::string_view bytes) {
+  Descriptor descriptor(path, O_WRONLY | O_CREAT);
+  struct stat status{};
+  if (!descriptor.is_open() || fstat(descriptor.get(), &status) != 0) fail("write", path, errno);
+  write_all(descriptor.get(), bytes, path);
+  // Not truncated before: ext4 would write the file to the disk at once.
+  const auto size = static_cast<off_t>(bytes.size());
+  if (status.st_size > size && retry([&] { return ftruncate(descriptor.get(), size); }) != 0)
+    fail("write", path, errno);
+  if (const int error = descriptor.close(); error != 0) fail("write", path, error);
+}
+
+void remove_if_linked(const fs::path& path) {
+  struct stat status{};
+  if (lstat(path.c_str(), &status) != 0 || (S_ISREG(status.st_mode) && status.st_nlink == 1)) return;
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) fail("replace", path, error.value());
+}
+
+void link_or_copy(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::remove_all(to, error);
+  if (!error) fs::create_hard_link(from, to, error);
+  if (error) fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
+  if (error) fail("copy", from, error.value());
+}
+
+}  // namespace
+
+void FolderReplacer::write(const std::string& name, std::string_view bytes) {
+  prepare();
+  names_.insert(name);
+  remove_if_linked(spare_ / name);
+  overwrite(spare_ / name, bytes);
+}
+
+void FolderReplacer::link_files(const fs::path& folder) {
+  prepare();
+  links_ = true;
+  std::error_code error;
+  for (const auto& file : fs::directory_iterator(folder, error)) {
+    names_.insert(file.path().filename().string());
+    link_or_copy(file.path(), spare_ / file.path().filename());
+  }
+  if (error) fail("read the folder", folder, error.value());
+}
+
+// Whatever is in the spare and in `names_` stays.
+void FolderReplacer::remove_others() {
+  std::vector<fs::path> others;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(spare_, error))
+    if (!names_.contains(entry.path().filename().string())) others.push_back(entry.path());
+  for (const fs::path& path : others)
+    if (!error) fs::remove_all(path, error);
+  if (error) fail("clean", spare_, error.value());
+}
+
+void FolderReplacer::commit() {
+  prepare();
+  remove_others();
+  if (durability_ == Durability::kFull) sync_tree(spare_);
+  make_folders(folder_of(target_), durability_);
+  Exchange exchanged = exchange(spare_, target_);
+  if (exchanged != Exchange::kDone && rename(spare_.c_str(), target_.c_str()) != 0) {
+    if (exchanged == Exchange::kNoTarget) fail("make", target_, errno);
+    const auto old = replace_in_two_steps(spare_, target_);
+    if (rename(old.c_str(), spare_.c_str()) != 0) fail("replace", target_, errno);
+    exchanged = Exchange::kDone;
+  }
+  if (durability_ == Durability::kFull) {
+    sync_folder(folder_of(target_));
+    sync_folder(folder_of(spare_));
+  }
+  names_.clear();
+  // Links would keep the files of others from being overwritten.
+  if (std::exchange(links_, false) && exchanged == Exchange::kDone) remove_others();
+}
+
 void remove_leftovers(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) return;

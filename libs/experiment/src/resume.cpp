@@ -68,14 +68,15 @@ std::optional<std::string> reason_not_to_resume(const Client& client, std::strin
   return std::nullopt;
 }
 
-ResumedRun resume_run(const Client& client, std::string_view run_id) {
+ResumedRun resume_run(const Client& client, std::string_view run_id, std::string_view mode_if_never_started) {
   tracking::TrackingStore& store = store_of(client);
   const RunRecord record = store.get_run(run_id);
   const fs::path artifacts = artifacts_of(record);
   remove_leftovers(artifacts);
+  remove_leftovers(artifacts.parent_path());
   const std::string* const mode = record.find_tag(tracking::kModeTag);
   ResumedRun resumed{.run = make_run(client, store.get_experiment(record.experiment_id).name, record),
-                     .mode = mode == nullptr ? "both" : *mode,
+                     .mode = mode == nullptr ? std::string(mode_if_never_started) : *mode,
                      .from_checkpoint = fs::exists(artifacts / "current")};
   if (resumed.from_checkpoint) resumed.run.restore(artifacts / "current");
   resumed.run.find<Tracking>()->resume(resumed.run);

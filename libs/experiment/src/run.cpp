@@ -1,6 +1,9 @@
 #include <ivory/experiment/run.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -248,16 +251,35 @@ void Run::load_state_dict(const Params& state) {
   }
 }
 
-void Run::save(const fs::path& directory) const {
-  const Durability durability = tracker_ == nullptr ? Durability::kProcess : tracker_->durability();
-  FolderWriter folder(directory, durability);
-  for (const auto& [name, member] : members_) {
+namespace {
+
+// Works for any folder with write(name, bytes) and commit().
+template <class Folder>
+void save_members(const Members& members, Folder& folder) {
+  for (const auto& [name, member] : members) {
     if (!has_state(member)) continue;
     const Params state = state_of(member);
     folder.write(state_file(name, *member.ops()),
                  member.ops()->state_dict != nullptr ? state.to_json(1) + "\n" : state.as_string());
   }
-  if (stopping_) folder.write(kRunFile, Params{{"stopped", stop_reason_}}.to_json(1) + "\n");
+}
+
+std::string run_state(const std::string& stop_reason) {
+  return Params{{"stopped", stop_reason}}.to_json(1) + "\n";
+}
+
+}  // namespace
+
+void Run::save(const fs::path& directory) const {
+  FolderWriter folder(directory, tracker_ == nullptr ? Durability::kProcess : tracker_->durability());
+  save_members(members_, folder);
+  if (stopping_) folder.write(kRunFile, run_state(stop_reason_));
+  folder.commit();
+}
+
+void Run::save(FolderReplacer& folder) const {
+  save_members(members_, folder);
+  if (stopping_) folder.write(kRunFile, run_state(stop_reason_));
   folder.commit();
 }
 
@@ -268,12 +290,17 @@ void check_folder(const fs::path& directory) {
     throw Error(ErrorCode::kNotFound, directory.string() + " is no folder of saved members");
 }
 
-}  // namespace
+// Another one once the folder has been replaced.
+using FolderVersion = std::array<std::int64_t, 3>;
+FolderVersion version_of(const fs::path& directory) {
+  struct stat status{};
+  if (stat(directory.c_str(), &status) != 0) return {};
+  return {static_cast<std::int64_t>(status.st_ino), status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
 
-Params Run::load(const fs::path& directory) const {
-  check_folder(directory);
+Params load_members(const Members& members, const fs::path& directory) {
   Params state = Params::map();
-  for (const auto& [name, member] : members_) {
+  for (const auto& [name, member] : members) {
     if (!has_state(member)) continue;
     const fs::path file = directory / state_file(name, *member.ops());
     if (!fs::exists(file)) continue;
@@ -282,6 +309,24 @@ Params Run::load(const fs::path& directory) const {
               member.ops()->state_dict != nullptr ? Params::from_json(bytes) : Params(std::move(bytes)));
   }
   return state;
+}
+
+}  // namespace
+
+Params Run::load(const fs::path& directory) const {
+  constexpr int kMostTries = 100;
+  for (int tries = 1;; ++tries) {
+    check_folder(directory);
+    const FolderVersion version = version_of(directory);
+    try {
+      Params state = load_members(members_, directory);
+      if (version == version_of(directory)) return state;
+    } catch (const Error&) {
+      if (version == version_of(directory)) throw;
+    }
+    if (tries == kMostTries)
+      throw Error(ErrorCode::kConflict, directory.string() + " is replaced faster than it can be read");
+  }
 }
 
 void Run::restore(const fs::path& directory) {

@@ -26,18 +26,6 @@ std::int64_t epoch_of(const Run& run) {
   return trainer == nullptr ? 0 : std::max(trainer->epoch(), 0);
 }
 
-// The files of `source` under a second name, without their bytes: a state is never changed, only replaced.
-void link_folder(const fs::path& source, const fs::path& target, Durability durability) {
-  FolderWriter folder(target, durability);
-  for (const auto& file : fs::directory_iterator(source)) {
-    std::error_code failed;
-    const fs::path copy = folder.path() / file.path().filename();
-    fs::create_hard_link(file.path(), copy, failed);
-    if (failed) fs::copy_file(file.path(), copy);  // a file system without links
-  }
-  folder.commit();
-}
-
 // As the store keeps it: an infinity is the largest number of its sign.
 double stored(double value) {
   constexpr double kLargest = std::numeric_limits<double>::max();
@@ -84,10 +72,9 @@ void Tracking::begin(std::string_view mode) {
 void Tracking::resume(const Run& run) {
   const auto monitor = run.find<Monitor>();
   if (monitor != nullptr && monitor->is_best() && fs::exists(state_folder("current"))) keep_best();
-  const std::int64_t first = epoch_of(run);
   for (const tracking::Metric& latest : run_.metrics) {
     for (tracking::Metric& point : tracker_->store().metric_history(run_.run_id, latest.key))
-      if (point.step >= first) logged_[{std::move(point.key), point.step}].push_back(point.value);
+      logged_[{std::move(point.key), point.step}].push_back(point.value);
   }
 }
 
@@ -105,10 +92,22 @@ void Tracking::log(tracking::Batch batch) {
   if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
 }
 
-void Tracking::save_current(const Run& run) const { run.save(state_folder("current")); }
+// What it exchanges the state with lies beside the artifacts, so that nobody takes it for one.
+std::unique_ptr<FolderReplacer> Tracking::replacer_of(const std::string& state) const {
+  const fs::path spare = artifact_folder().parent_path() / (".ivory-" + state + ".tmp");
+  return std::make_unique<FolderReplacer>(state_folder(state), spare, tracker_->durability());
+}
 
-void Tracking::keep_best() const {
-  link_folder(state_folder("current"), state_folder("best"), tracker_->durability());
+void Tracking::save_current(const Run& run) {
+  if (current_ == nullptr) current_ = replacer_of("current");
+  run.save(*current_);
+}
+
+// `current` under a second name, without its bytes.
+void Tracking::keep_best() {
+  if (best_ == nullptr) best_ = replacer_of("best");
+  best_->link_files(state_folder("current"));
+  best_->commit();
 }
 
 void Tracking::on_epoch_end(Run& run) {
@@ -138,6 +137,8 @@ void Tracking::on_test_end(Run& run) {
 }
 
 void Tracking::end(tracking::RunStatus status, std::string_view error) {
+  current_.reset();
+  best_.reset();
   has_error_ = !error.empty();
   if (has_error_) tracker_->store().set_tag(run_.run_id, {std::string(kErrorTag), std::string(error)});
   tracker_->store().update_run(run_.run_id, {.status = status, .end_time_ms = tracking::now_ms()});

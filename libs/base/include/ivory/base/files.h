@@ -1,6 +1,7 @@
 // Files that appear whole or not at all.
 #pragma once
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,37 @@ class FolderWriter {
   std::filesystem::path target_, aside_;
   Durability durability_;
   bool committed_ = false;
+};
+
+// Replaces the folder `target` again and again, each time whole, by exchanging it with `spare`, which lies on
+// the same file system and belongs to this object: files of the last but one are overwritten where they lie.
+// (To make ten files and remove ten others takes ext4 ten times as long.) What has a second name (a hard
+// link) is not overwritten: it gets a new file. A spare that a killed process left is used; the destructor
+// removes it. A reader who keeps a file of the target open over two commits may see it change. One thread.
+class FolderReplacer {
+ public:
+  FolderReplacer(std::filesystem::path target, std::filesystem::path spare,
+                 Durability durability = Durability::kProcess);
+  ~FolderReplacer();
+  FolderReplacer(const FolderReplacer&) = delete;
+  FolderReplacer& operator=(const FolderReplacer&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& target() const noexcept { return target_; }
+  // A file of the folder to come.
+  void write(const std::string& name, std::string_view bytes);
+  // All files of `folder`, under second names; copied where the file system has no links.
+  void link_files(const std::filesystem::path& folder);
+  // The target has what was written and linked since the last commit, and nothing else.
+  void commit();
+
+ private:
+  void prepare();
+  void remove_others();
+
+  std::filesystem::path target_, spare_;
+  Durability durability_;
+  std::set<std::string> names_;  // of the folder to come
+  bool links_ = false;           // some of them are links
 };
 
 // Removes what writers that were killed have left half written right in `folder`, which need not exist.

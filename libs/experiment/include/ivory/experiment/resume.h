@@ -12,7 +12,7 @@ class Client;
 
 struct ResumedRun {
   Run run;                       // under its old id and name, its last checkpoint given back; not started yet
-  std::string mode;              // what to start it in: as it was started before, "both" if it never was
+  std::string mode;              // what to start it in: as it was started before
   bool from_checkpoint = false;  // false: there was none, it begins anew
 };
 
@@ -31,6 +31,7 @@ struct ResumedRun {
 //
 //   ResumedRun resumed = resume_run(client, run_id);
 //   resumed.run.start(resumed.mode);
-[[nodiscard]] ResumedRun resume_run(const Client& client, std::string_view run_id);
+[[nodiscard]] ResumedRun resume_run(const Client& client, std::string_view run_id,
+                                    std::string_view mode_if_never_started = "both");
 
 }  // namespace ivory

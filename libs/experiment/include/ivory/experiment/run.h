@@ -15,6 +15,7 @@
 
 namespace ivory {
 
+class FolderReplacer;
 class Tracking;
 
 // What a trainer made of one batch; on_train_batch_end, on_val_batch_end and on_test_batch_end look at it.
@@ -74,7 +75,10 @@ class Run : public Creator {
   // One file a member: model.pt, results.npz, metrics.json. The folder appears whole or not at all, and
   // replaces one of that name.
   void save(const std::filesystem::path& directory) const;
-  // Reads them: the states by member, as load_state_dict() takes them.
+  // The same into a folder that is replaced often.
+  void save(FolderReplacer& folder) const;
+  // Reads them: the states by member, as load_state_dict() takes them. From a folder that is replaced
+  // meanwhile, all of one time.
   [[nodiscard]] Params load(const std::filesystem::path& directory) const;
   // Gives back all that save() wrote, whether the run was asked to stop included: the next start goes on as
   // if the run had never been left. Errors: those of load() and load_state_dict(), with the folder.

@@ -42,7 +42,7 @@ class Tracking {
   // `best` that was not kept yet is.
   void resume(const Run& run);
   // Saves the state `current`.
-  void save_current(const Run& run) const;
+  void save_current(const Run& run);
 
   void on_epoch_end(Run& run);
   void on_test_end(Run& run);
@@ -52,8 +52,9 @@ class Tracking {
 
  private:
   [[nodiscard]] std::filesystem::path state_folder(std::string_view state) const;
-  void keep_best() const;
+  void keep_best();
   void log(tracking::Batch batch);
+  [[nodiscard]] std::unique_ptr<FolderReplacer> replacer_of(const std::string& state) const;
   [[nodiscard]] bool is_logged(const tracking::Metric& point) const;
 
   std::shared_ptr<Tracker> tracker_;
@@ -61,8 +62,9 @@ class Tracking {
   std::unique_ptr<tracking::ArtifactStore> artifacts_;
   std::string mode_;  // as the store knows it
   bool ended_ = false;
-  bool has_error_ = false;  // the tag of an earlier failure stands in the store
-  // What was logged before the run went on, from the step of its checkpoint on, by key and step.
+  bool has_error_ = false;                          // the tag of an earlier failure stands in the store
+  std::unique_ptr<FolderReplacer> current_, best_;  // while it runs
+  // What was logged before the run went on, by key and step.
   std::map<std::pair<std::string, std::int64_t>, std::vector<double>> logged_;
 };
 
