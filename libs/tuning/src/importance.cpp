@@ -7,7 +7,7 @@ namespace {
 void normalize(std::vector<ParamImportance>& importances) {
   double sum = 0;
   for (const auto& importance : importances) sum += importance.value;
-  const double count = static_cast<double>(importances.size());
+  const auto count = static_cast<double>(importances.size());
   for (auto& importance : importances) importance.value = sum == 0 ? 1 / count : importance.value / sum;
 }
 }  // namespace

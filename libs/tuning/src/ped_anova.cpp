@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numbers>
 #include <set>
 
 #include <ivory/base/error.h>
@@ -35,7 +36,7 @@ struct Grid {
     const double width = parameter.high() - parameter.low();
     double most = kMaxCells;
     if (parameter.is_int() && parameter.log()) {
-      most = std::ceil(std::log(width + 1) / std::log(2.0)) + 1;
+      most = std::ceil(std::log(width + 1) / std::numbers::ln2) + 1;
     } else if (parameter.step() > 0) {
       most = std::nearbyint(width / parameter.step()) + 1;
     }
@@ -271,7 +272,7 @@ std::vector<Judged> judge(const std::vector<FrozenTrial>& trials,
 
 double PedAnova::importance(const std::string& name, const std::vector<Judged>& region,
                             double best_count) const {
-  const double region_count = static_cast<double>(region.size());
+  const auto region_count = static_cast<double>(region.size());
   double sum = 0;
   for (const Regime& regime : regimes_of(name, region)) {
     const auto best = static_cast<double>(std::ranges::count(regime.best, true));
