@@ -191,13 +191,13 @@ void show_two_works() {
   table.update(1, 2, 4, "loss 0.2");
   table.update(1, 3, 4, "loss 0.1");
   table.update(7, 1, 2, "nobody's");
-  table.end(0, "broke");
+  table.end(0, 0, "broke");
   table.update(0, 1, 2, "late");
-  table.end(1, "loss 0.1");
+  table.end(1, 4, "loss 0.1");
 }
 
 TEST(ProgressTable, PrintsTheFirstAndTheLastLineOfEachInAFile) {
-  EXPECT_EQ("second one 2/4  loss 0.2\nfirst 0  broke\nsecond one 3/4  loss 0.1\n",
+  EXPECT_EQ("second one 2/4  loss 0.2\nfirst 0  broke\nsecond one 4/4  loss 0.1\n",
             in_pipe(show_two_works).text);
 }
 
@@ -212,7 +212,7 @@ TEST(ProgressTable, CutsLinesToTheTerminal) {
   const auto body = [] {
     ProgressTable table(1);
     table.begin(0, std::string(200, 'x'));
-    table.end(0, "note");
+    table.end(0, 1, "note");
   };
   EXPECT_THAT(in_terminal(body, 20).text,
               testing::AllOf(HasSubstr(std::string(19, 'x')), Not(HasSubstr(std::string(20, 'x')))));

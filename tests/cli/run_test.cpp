@@ -143,7 +143,7 @@ TEST_F(Cli, CheckingDoesNotLoadTheModule) {
 
 TEST_F(Cli, HelpNamesTheCommandsAndTheirExamples) {
   EXPECT_THAT(ivory({}).out, AllOf(HasSubstr("run"), HasSubstr("types"), HasSubstr("ivory new")));
-  for (const char* command : {"run", "plan", "show", "search", "types", "new", "gc"}) {
+  for (const char* command : {"run", "chain", "resume", "plan", "show", "search", "types", "new", "gc"}) {
     const CommandResult help = ivory({command, "--help"});
     EXPECT_EQ(help.status, 0);
     EXPECT_THAT(help.out, AllOf(HasSubstr("Examples:"), HasSubstr(std::string("ivory ") + command)));

@@ -1,5 +1,6 @@
 // A learner that is quick: it predicts one number, moving it towards the mean of each batch's targets.
 #include <chrono>
+#include <csignal>
 #include <stdexcept>
 #include <thread>
 
@@ -17,6 +18,7 @@ struct ToyOptions {
   int sleep_ms;              // at the beginning of each epoch
   int fail_at;               // epoch that throws
   std::int64_t state_bytes;  // of each checkpoint
+  int crash_at;              // epoch that takes the process with it
 };
 
 class Toy : public Trainer {
@@ -40,6 +42,7 @@ class Toy : public Trainer {
   void begin_epoch(Run& /*run*/) override {
     std::this_thread::sleep_for(std::chrono::milliseconds(options_.sleep_ms));
     if (epoch() == options_.fail_at) throw std::runtime_error("the toy broke");
+    if (epoch() == options_.crash_at) static_cast<void>(std::raise(SIGKILL));
   }
   void train_batch(Run& run, const Batch& batch, BatchResult& result) override {
     evaluate_batch(run, batch, result);
@@ -64,8 +67,8 @@ class Toy : public Trainer {
 };
 
 std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, int sleep_ms, int fail_at,
-                              std::int64_t state_bytes) {
-  return std::make_shared<Toy>(ToyOptions{lr, epochs, batch_size, sleep_ms, fail_at, state_bytes});
+                              std::int64_t state_bytes, int crash_at) {
+  return std::make_shared<Toy>(ToyOptions{lr, epochs, batch_size, sleep_ms, fail_at, state_bytes, crash_at});
 }
 
 }  // namespace
@@ -73,5 +76,6 @@ std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, in
 IVORY_MODULE(toy, m) {
   m.type<Toy>("toy.Trainer", "Predicts the mean.")
       .factory(&make_toy, arg("lr", "share of the way to the mean") = 0.5, arg("epochs") = 3,
-               arg("batch_size") = 4, arg("sleep_ms") = 0, arg("fail_at") = -1, arg("state_bytes") = 0);
+               arg("batch_size") = 4, arg("sleep_ms") = 0, arg("fail_at") = -1, arg("state_bytes") = 0,
+               arg("crash_at") = -1);
 }

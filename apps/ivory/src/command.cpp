@@ -34,21 +34,50 @@ const std::vector<CommandEntry>& command_table() {
   static const std::vector<CommandEntry> kTable{
       {"run", "NAME [KEY=VALUE …]", "train and test; several values make a run for each combination",
        "  ivory run digits                          one run with the parameters of digits.yml\n"
-       "  ivory run digits fold=0-4                 cross-validation: five runs\n"
+       "  ivory run digits fold=0-4 --jobs 2        cross-validation: five runs, two at once\n"
+       "  ivory run digits fold=0-4 --repeat 3      fifteen runs, three of each fold\n"
        "  ivory run digits lr=1e-3,1e-2 fold=0-4    ten runs; the last parameter varies fastest\n"
        "  ivory run digits dropout=0-0.5:5          five values from 0 to 0.5\n"
        "  ivory run digits model.layers.0.out_features=64 --seed 1 --no-track\n",
        &make_run_command},
-      {"plan", "NAME [KEY=VALUE …]", "the runs that `ivory run` would start",
-       "  ivory plan digits fold=0-4 lr=1e-3,1e-2\n", &make_plan_command},
+      {"chain", "NAME [KEY=VALUE …]", "one parameter after the other, each going on with the best value",
+       "  ivory chain digits lr=1e-3,1e-2 dropout=0,0.2,0.5    five runs, not six: lr, then dropout\n"
+       "  ivory chain digits lr=1e-3,1e-2 dropout=0,0.5 --no-use-best-param\n",
+       &make_chain_command},
+      {"resume", "RUN …", "go on with runs or tasks that were interrupted, killed, or failed",
+       "  ivory resume digits/run#3            from its last checkpoint\n"
+       "  ivory resume digits/task#0 --jobs 2  the runs of a task that are not finished\n"
+       "  ivory resume 51d5fbd4                by the beginning of its id\n",
+       &make_resume_command},
+      {"plan", "NAME [KEY=VALUE …]", "the runs that `ivory run` or `ivory chain` would start",
+       "  ivory plan digits fold=0-4 lr=1e-3,1e-2\n"
+       "  ivory plan digits lr=1e-3,1e-2 dropout=0,0.5 --chain\n"
+       "  ivory plan digits fold=0-4 --time --jobs 2   how long it would take, by one epoch\n",
+       &make_plan_command},
       {"show", "NAME [KEY=VALUE …]", "the resolved parameters as YAML, defaults filled in",
        "  ivory show digits\n"
        "  ivory show digits optimizer.momentum=0.9\n",
        &make_show_command},
-      {"search", "[NAME]", "the runs that were tracked, and how they stand",
-       "  ivory search                  runs of all experiments, the newest first\n"
-       "  ivory search digits --json\n",
+      {"search", "[NAME] [KEY=COND …]", "the runs that were tracked, and how they stand",
+       "  ivory search                         runs of all experiments, the newest first\n"
+       "  ivory search digits --parents        its tasks, with their means\n"
+       "  ivory search digits lr=1e-4_1e-2 fold=0,2    by params: between, one of\n"
+       "  ivory search digits --csv > runs.csv\n",
        &make_search_command},
+      {"compare", "RUN RUN …", "parameters that differ, metrics side by side",
+       "  ivory compare digits/run#0 digits/run#3\n"
+       "  ivory compare digits/task#0 digits/task#1 --json\n",
+       &make_compare_command},
+      {"results", "RUN …", "what models made of samples they had not seen: out-of-fold, and tests",
+       "  ivory results digits/task#0 -o oof.csv            each validation sample once, by its fold's "
+       "model\n"
+       "  ivory results digits/task#0 --part test -o test.csv    the mean over the models\n"
+       "  ivory results digits/task#0 digits/task#1 --reduction mean -o mean.npz\n",
+       &make_results_command},
+      {"predict", "RUN FILE", "trained models on new data",
+       "  ivory predict digits/run#3 new.csv -o out.csv     with the run's best state\n"
+       "  ivory predict digits/task#0 new.csv -o out.csv    the mean over the models of all folds\n",
+       &make_predict_command},
       {"types", "[PREFIX]", "every class that YAML can name, with its arguments",
        "  ivory types                   all, one line each\n"
        "  ivory types torch.optim       those whose names begin so\n"
@@ -56,8 +85,16 @@ const std::vector<CommandEntry>& command_table() {
        &make_types_command},
       {"new", "DIR", "a project to start from, with a class of your own",
        "  ivory new first && cd first && ivory run curve fold=0-3\n", &make_new_command},
-      {"gc", "--stale", "close the runs whose process is gone",
-       "  ivory gc --stale              runs shown as STALE become FAILED\n", &make_gc_command},
+      {"delete", "RUN …", "runs leave the listings, until `ivory gc` removes them",
+       "  ivory delete digits/run#3\n"
+       "  ivory delete digits/task#0    with its runs\n",
+       &make_delete_command},
+      {"restore", "RUN …", "deleted runs come back", "  ivory restore 51d5fbd4b2d24b9f8d5f7a3f1e0c9b8a\n",
+       &make_restore_command},
+      {"gc", "--stale, --older-than", "close the runs whose process is gone, remove those deleted",
+       "  ivory gc --stale              runs shown as STALE become FAILED\n"
+       "  ivory gc --older-than 30d     rows and artifacts of runs deleted longer ago are removed for good\n",
+       &make_gc_command},
   };
   return kTable;
 }

@@ -51,12 +51,22 @@ struct CommandEntry {
 };
 [[nodiscard]] const std::vector<CommandEntry>& command_table();
 
+// The command of a worker process; it is for programs and stands in no list.
+inline constexpr std::string_view kWorkerCommand = "worker";
+
 // One file each: run_command.cpp …
 std::unique_ptr<Command> make_run_command();
+std::unique_ptr<Command> make_chain_command();
+std::unique_ptr<Command> make_resume_command();
 std::unique_ptr<Command> make_show_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_types_command();
 std::unique_ptr<Command> make_search_command();
+std::unique_ptr<Command> make_compare_command();
+std::unique_ptr<Command> make_results_command();
+std::unique_ptr<Command> make_predict_command();
+std::unique_ptr<Command> make_delete_command();
+std::unique_ptr<Command> make_restore_command();
 std::unique_ptr<Command> make_gc_command();
 std::unique_ptr<Command> make_new_command();
 

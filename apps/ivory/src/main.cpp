@@ -13,6 +13,7 @@
 
 #include <ivory/base/error.h>
 #include <ivory/base/interrupt.h>
+#include <ivory/experiment/worker.h>
 
 #include "command.h"
 
@@ -46,7 +47,7 @@ std::string welcome() {
       "Ivory trains models that YAML files describe, and records every run in MLflow's database.\n\n"
       "Usage: ivory COMMAND …\n\nCommands:\n";
   for (const CommandEntry& entry : command_table())
-    text += fmt::format("  {:<7} {:<20} {}\n", entry.name, entry.usage, entry.summary);
+    text += fmt::format("  {:<7} {:<21} {}\n", entry.name, entry.usage, entry.summary);
   text +=
       "\nTo start: `ivory new first`, then `cd first` and `ivory run curve`.\n"
       "`ivory COMMAND --help` shows a command's options and examples, `ivory --version` the version.\n";
@@ -77,6 +78,7 @@ int dispatch(const std::vector<std::string>& words) {
     throw Error(ErrorCode::kInvalidArgument,
                 "a command is missing after '" + call.arguments.back() + "'; see `ivory --help`");
   }
+  if (call.command == kWorkerCommand) return serve_runs();
   std::vector<std::string> names;
   for (const CommandEntry& entry : command_table()) {
     if (entry.name == call.command) return run_command(entry, call.arguments);

@@ -138,7 +138,7 @@ Cells spread_cells(const Outcomes& runs, const std::vector<Measure>& measures, d
 void append(Cells& cells, const Cells& more) { cells.insert(cells.end(), more.begin(), more.end()); }
 
 std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::string>& varied,
-                      const std::vector<Measure>& measures) {
+                      const std::vector<Measure>& measures, bool with_mean) {
   Cells headings{"run"};
   append(headings, varied);
   append(headings, headings_of(measures));
@@ -154,7 +154,7 @@ std::string run_table(std::span<const RunOutcome> runs, const std::vector<std::s
     table.add_row(std::move(cells));
   }
   const Outcomes done = finished(runs);
-  if (done.size() < 2) return table.to_text();
+  if (!with_mean || done.size() < 2) return table.to_text();
   for (const auto& [title, part] : {std::pair("mean", &Spread::mean), std::pair("± sd", &Spread::sd)}) {
     Cells cells(1 + varied.size());
     cells.front() = title;
@@ -201,13 +201,24 @@ std::string value_table(std::span<const RunOutcome> runs, const std::string& par
   return table.to_text();
 }
 
+// Runs are started in the order of the plan, so those of a stage are a part of them.
+std::span<const RunOutcome> runs_of(std::span<const RunOutcome> runs, RunPlan::Stage stage) {
+  const std::size_t first = std::min(stage.first, runs.size());
+  return runs.subspan(first, std::min(stage.last, runs.size()) - first);
+}
+
 }  // namespace
 
-std::string report_text(std::span<const RunOutcome> runs, const std::vector<std::string>& varied) {
+std::string report_text(std::span<const RunOutcome> runs, const RunPlan& plan) {
   const std::vector<Measure> measures = measures_of(runs);
-  std::string text = run_table(runs, varied, measures);
+  const std::vector<std::string> varied = plan.varied();
+  const bool chain = plan.kind() == RunPlan::Kind::kChain;
+  std::string text = run_table(runs, varied, measures, !chain);
   if (varied.size() < 2 || finished(runs).size() < 2) return text;
-  for (const std::string& parameter : varied) text += "\n" + value_table(runs, parameter, choosing(measures));
+  for (std::size_t i = 0; i < varied.size(); ++i) {
+    const auto part = chain ? runs_of(runs, plan.stage(i)) : runs;
+    if (!finished(part).empty()) text += "\n" + value_table(part, varied[i], choosing(measures));
+  }
   return text;
 }
 

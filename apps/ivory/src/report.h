@@ -2,18 +2,18 @@
 #pragma once
 #include <span>
 #include <string>
-#include <vector>
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/run_outcome.h>
+#include <ivory/experiment/run_plan.h>
 
 namespace ivory {
 
-// A line for each run: its name, the varied parameters, the metrics of the last epoch, the best score, the
-// test metrics, seconds. Then mean and standard deviation (of the sample) over the runs that finished, when
-// there are several; and for each value of each parameter, when several parameters vary.
-[[nodiscard]] std::string report_text(std::span<const RunOutcome> runs,
-                                      const std::vector<std::string>& varied);
+// `runs` are the first of the plan. A line for each: its name, the varied parameters, the metrics of the last
+// epoch, the best score, the test metrics, seconds. Of a product then mean and standard deviation (of the
+// sample) over the runs that finished, when there are several. When several parameters vary, a table for each
+// with a line for each value: of a product over all runs that have it, of a chain over those of its stage.
+[[nodiscard]] std::string report_text(std::span<const RunOutcome> runs, const RunPlan& plan);
 
 // {"runs": [RunOutcome::to_params() …], "summary": {"runs", "metrics": {NAME: {"mean", "sd"}}}}; the summary
 // is over the runs that finished, and has the test metrics and `best_score` among the metrics.

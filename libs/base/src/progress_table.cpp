@@ -45,10 +45,11 @@ void ProgressTable::update(std::size_t key, std::int64_t done, std::int64_t tota
   }
 }
 
-void ProgressTable::end(std::size_t key, std::string_view note) {
+void ProgressTable::end(std::size_t key, std::int64_t done, std::string_view note) {
   auto work = works_.extract(key);
   if (work.empty() || finished_) return;
   ++ended_;
+  work.mapped().done = done;
   work.mapped().note = note;
   if (terminal_) {
     redraw(fmt::format("{}\x1B[K\n", cut(line_of(work.mapped()), terminal_size().columns - 1)));

@@ -25,7 +25,7 @@ class ProgressTable {
   void begin(std::size_t key, std::string title);
   // `done` of total steps; `note` is what to show beside them. A work that has not begun is none.
   void update(std::size_t key, std::int64_t done, std::int64_t total, std::string_view note);
-  void end(std::size_t key, std::string_view note);
+  void end(std::size_t key, std::int64_t done, std::string_view note);
   void finish();
 
  private:

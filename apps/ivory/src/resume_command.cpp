@@ -1,0 +1,96 @@
+// ivory resume: goes on with what was left.
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <ivory/base/error.h>
+#include <ivory/base/interrupt.h>
+#include <ivory/experiment/resume.h>
+#include <ivory/experiment/task.h>
+#include <ivory/experiment/tracker.h>
+
+#include "run_progress.h"
+#include "runs_command.h"
+
+namespace ivory {
+namespace {
+
+using tracking::RunRecord;
+
+class ResumeCommand final : public RunsCommand {
+ public:
+  void declare(Options& options) override {
+    options.words("RUN", words_, "runs or tasks: digits/run#3, digits/task#0, or the beginning of an id");
+    declare_engine(options);
+  }
+
+  int execute() override {
+    if (words_.empty())
+      throw Error(ErrorCode::kInvalidArgument,
+                  "say which: `ivory resume NAME/run#0`; `ivory search` lists them");
+    const Client client(directory());
+    std::vector<RunRecord> runs;
+    for (const std::string& word : words_) runs.push_back(client.resolve_run(word));
+    for (const RunRecord& run : runs) check(client, run);
+    const InterruptGuard guard;
+    for (const RunRecord& run : runs) resume(client, run);
+    return 0;
+  }
+
+ private:
+  static void check(const Client& client, const RunRecord& run) {
+    if (const auto reason = reason_not_to_resume(client, run.run_id))
+      throw Error(ErrorCode::kConflict, *reason + ": there is nothing to resume");
+  }
+
+  // As its file was when the run was made; one killed before it had written that: as the file is now.
+  static Experiment experiment_of(const Client& client, const RunRecord& run) {
+    const std::string name = client.tracker()->store().get_experiment(run.experiment_id).name;
+    const Experiment experiment = client.create_experiment(name);
+    try {
+      return experiment.with_params(client.load_params(run.run_id));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      return experiment;
+    }
+  }
+
+  void resume(const Client& client, const RunRecord& run) const {
+    const Experiment experiment = experiment_of(client, run);
+    if (run.find_tag(tracking::kTaskTag) == nullptr) return resume_run(client, experiment, run);
+    resume_task(client, experiment, run);
+  }
+
+  void resume_run(const Client& client, const Experiment& experiment, const RunRecord& run) const {
+    ExecutionOptions options = engine_options();
+    options.jobs = 1;
+    RunProgressView view(experiment.name() + " " + run.name, 1, {});
+    Executor executor(client, experiment, std::move(options), view);
+    const std::vector<RunOutcome> outcomes{executor.resume(run)};
+    view.finish();
+    report(client, experiment.name(), {}, nullptr, outcomes);
+  }
+
+  void resume_task(const Client& client, const Experiment& experiment, const RunRecord& run) const {
+    Task task = experiment.create_task({}, {.run_id = run.run_id});
+    if (task.plan() == nullptr)
+      throw Error(ErrorCode::kConflict, task.name() + " was ended before it had made any run");
+    const RunPlan plan = *task.plan();
+    ExecutionOptions options = engine_options();
+    options.jobs = std::min(options.jobs, plan.size());
+    if (const std::string* mode = run.find_tag(tracking::kModeTag)) options.mode = *mode;
+    RunProgressView view(experiment.name(), plan.size(), plan.varied());
+    Executor executor(client, experiment, std::move(options), view);
+    const std::vector<RunOutcome> outcomes = executor.resume(task);
+    view.finish();
+    report(client, experiment.name(), plan, &task, outcomes);
+  }
+
+  std::vector<std::string> words_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_resume_command() { return std::make_unique<ResumeCommand>(); }
+
+}  // namespace ivory
