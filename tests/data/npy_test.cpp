@@ -204,6 +204,16 @@ TEST(Npz, ReadsBackWhatItWrote) {
   EXPECT_TRUE(read_npz(folder.path() / "none.npz").empty());
 }
 
+TEST(Npz, ReadsOnlyWhatIsWanted) {
+  const TemporaryFolder folder;
+  write_npz(folder.path() / "a.npz",
+            std::vector<NamedArray>{{"a", Array::arange(2)}, {"b", Array::arange(3)}});
+  const auto arrays = read_npz(folder.path() / "a.npz", [](std::string_view name) { return name == "b"; });
+  ASSERT_EQ(arrays.size(), 1u);
+  EXPECT_EQ(arrays.front().name, "b");
+  EXPECT_EQ(arrays.front().array, Array::arange(3));
+}
+
 TEST(Npz, RefusesDoubledNames) {
   const TemporaryFolder folder;
   const std::vector<NamedArray> twice{{"a", Array()}, {"a", Array()}};

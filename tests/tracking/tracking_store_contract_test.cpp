@@ -419,6 +419,75 @@ TEST_P(TrackingStoreContract, FillsEveryRunOfALongListing) {
   EXPECT_THAT(seen, SizeIs(kRuns));
 }
 
+TEST_P(TrackingStoreContract, MakesARunWithItsParamsAndItsParent) {
+  const auto parent = make_run();
+  const CreateRun create{.experiment_id = experiment_,
+                         .name = "child",
+                         .params = {{"lr", "0.1"}, {"fold", "2"}},
+                         .parent_run_id = parent.run_id};
+  const auto run = store_->create_run(create);
+  EXPECT_THAT(run.params, ElementsAre(KeyValue{"fold", "2"}, KeyValue{"lr", "0.1"}));
+  EXPECT_EQ(*run.find_tag(kParentRunIdTag), parent.run_id);
+  EXPECT_EQ(store_->get_run(run.run_id), run);
+  EXPECT_THAT(names({.parent_run_id = parent.run_id}), ElementsAre("child"));
+}
+
+TEST_P(TrackingStoreContract, MakesNoRunWithAWrongParam) {
+  const CreateRun wrong{.experiment_id = experiment_, .name = "wrong", .params = {{"a?", "1"}}};
+  EXPECT_EQ(code_of([&] { store_->create_run(wrong); }), ErrorCode::kInvalidArgument);
+  const CreateRun twice{.experiment_id = experiment_, .name = "twice", .params = {{"a", "1"}, {"a", "1"}}};
+  EXPECT_EQ(code_of([&] { store_->create_run(twice); }), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(names({}), IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, UpdatesStatusAndTagsInOneStep) {
+  const auto run = make_run();
+  store_->update_run(run.run_id, {.status = RunStatus::kFailed, .tags = {{"ivory.error", "no luck"}}});
+  const auto updated = store_->get_run(run.run_id);
+  EXPECT_EQ(updated.status, RunStatus::kFailed);
+  EXPECT_EQ(*updated.find_tag(kErrorTag), "no luck");
+  EXPECT_EQ(code_of([&] {
+              store_->update_run(run.run_id, {.status = RunStatus::kFinished, .tags = {{"a?", ""}}});
+            }),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(store_->get_run(run.run_id).status, RunStatus::kFailed) << "nothing of it";
+}
+
+TEST_P(TrackingStoreContract, TellsParentsFromOthers) {
+  const auto parent = make_run("parent");
+  store_->create_run({.experiment_id = experiment_, .name = "child", .parent_run_id = parent.run_id});
+  store_->create_run({.experiment_id = experiment_, .name = "empty task", .tags = {{"ivory.task", "{}"}}});
+  make_run("single");
+  EXPECT_THAT(names({.is_parent = true}), testing::UnorderedElementsAre("parent", "empty task"));
+  EXPECT_THAT(names({.is_parent = false}), testing::UnorderedElementsAre("child", "single"));
+}
+
+TEST_P(TrackingStoreContract, ListsRunsByTheirIds) {
+  const auto one = make_run("one");
+  make_run("two");
+  const auto three = make_run("three");
+  EXPECT_THAT(names({.run_ids = {three.run_id, one.run_id, "none"}}),
+              testing::UnorderedElementsAre("one", "three"));
+  std::vector<std::string> many(40'000, "none");
+  many.push_back(one.run_id);
+  EXPECT_THAT(names({.run_ids = many}), ElementsAre("one"));
+}
+
+TEST_P(TrackingStoreContract, PurgesADeletedRunAndNothingElse) {
+  const auto kept = make_run("kept");
+  const auto run =
+      store_->create_run({.experiment_id = experiment_, .name = "gone", .params = {{"lr", "1"}}});
+  for (const auto& id : {kept.run_id, run.run_id}) store_->log_batch(id, {.metrics = {{"loss", 1.5, 1, 0}}});
+  EXPECT_EQ(code_of([&] { store_->purge_run(run.run_id); }), ErrorCode::kConflict);
+  store_->delete_run(run.run_id);
+  store_->purge_run(run.run_id);
+  EXPECT_FALSE(store_->find_run(run.run_id));
+  EXPECT_THAT(store_->metric_history(run.run_id, "loss"), IsEmpty());
+  EXPECT_THAT(names({.view = ViewType::kAll}), ElementsAre("kept"));
+  EXPECT_THAT(store_->metric_history(kept.run_id, "loss"), SizeIs(1));
+  EXPECT_EQ(code_of([&] { store_->purge_run(run.run_id); }), ErrorCode::kNotFound);
+}
+
 TEST_P(TrackingStoreContract, LeavesOutThePartsThatAreNotWanted) {
   const auto run = make_run();
   store_->log_batch(run.run_id, {.metrics = {{"m", 1, 1, 1}}, .params = {{"p", "1"}}});

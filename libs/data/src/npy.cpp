@@ -408,7 +408,16 @@ Zip open_zip(ZipSource source, std::string_view name, int flags) {
   return zip;
 }
 
-NamedArray read_entry(zip_t* zip, std::uint64_t number, std::string_view archive) {
+using WantedNames = std::function<bool(std::string_view)>;
+
+std::string_view array_name(std::string_view entry) {
+  if (entry.ends_with(".npy")) entry.remove_suffix(4);
+  return entry;
+}
+
+// Nothing if it is not wanted.
+std::optional<NamedArray> read_entry(zip_t* zip, std::uint64_t number, std::string_view archive,
+                                     const WantedNames& wanted) {
   zip_stat_t stat;
   const auto broken = [&] {
     return Error(ErrorCode::kInvalidArgument,
@@ -420,8 +429,9 @@ NamedArray read_entry(zip_t* zip, std::uint64_t number, std::string_view archive
     throw Error(ErrorCode::kInvalidArgument,
                 std::string(archive) + ": not an .npz archive: an entry does not say its size");
   }
-  std::string name = stat.name;
-  const std::string label = std::string(archive) + ": " + name;
+  const std::string name(array_name(stat.name));
+  if (wanted != nullptr && !wanted(name)) return std::nullopt;
+  const std::string label = std::string(archive) + ": " + stat.name;
   // Deflate shrinks to 1/1032 at best: what claims more is not true.
   if (stat.size / 1040 > stat.comp_size) {
     throw Error(ErrorCode::kInvalidArgument, label + ": claims " + std::to_string(stat.size) + " bytes in " +
@@ -430,16 +440,16 @@ NamedArray read_entry(zip_t* zip, std::uint64_t number, std::string_view archive
   const ZipEntry file(zip_fopen_index(zip, number, 0));
   if (file == nullptr) throw broken();
   EntrySource source(file.get(), stat.size, label);
-  Array array = read_array(source);
-  if (name.ends_with(".npy")) name.resize(name.size() - 4);
-  return {std::move(name), std::move(array)};
+  return NamedArray{name, read_array(source)};
 }
 
-std::vector<NamedArray> read_entries(ZipSource source, std::string_view name) {
+std::vector<NamedArray> read_entries(ZipSource source, std::string_view name,
+                                     const WantedNames& wanted = nullptr) {
   const Zip zip = open_zip(std::move(source), name, ZIP_RDONLY);
   std::vector<NamedArray> arrays;
   const auto count = static_cast<std::uint64_t>(std::max<zip_int64_t>(0, zip_get_num_entries(zip.get(), 0)));
-  for (std::uint64_t i = 0; i < count; ++i) arrays.push_back(read_entry(zip.get(), i, name));
+  for (std::uint64_t i = 0; i < count; ++i)
+    if (auto array = read_entry(zip.get(), i, name, wanted)) arrays.push_back(*std::move(array));
   return arrays;
 }
 
@@ -522,14 +532,14 @@ std::vector<NamedArray> parse_npz(std::string_view bytes, std::string_view name)
   return read_entries(memory_source(bytes.data(), bytes.size()), name);
 }
 
-std::vector<NamedArray> read_npz(const std::filesystem::path& path) {
+std::vector<NamedArray> read_npz(const std::filesystem::path& path, const WantedNames& wanted) {
   if (!std::filesystem::exists(path))
     throw Error(ErrorCode::kNotFound, path.string() + ": there is no such file");
   zip_error_t error;
   zip_error_init(&error);
   ZipSource source(zip_source_file_create(path.c_str(), 0, -1, &error));
   if (source == nullptr) fail_zip(path.string(), error);
-  return read_entries(std::move(source), path.string());
+  return read_entries(std::move(source), path.string(), wanted);
 }
 
 std::string npz_bytes(std::span<const NamedArray> arrays, bool compressed) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -55,19 +56,27 @@ std::optional<bool> have_targets(std::span<const RunResults> results, ResultRows
 CollectedRows join_rows(std::span<const RunResults> results, ResultRows RunResults::* part, bool with_fold) {
   const bool targets = have_targets(results, part).value_or(false);
   std::vector<Array> index, output, target;
-  std::vector<std::int64_t> fold, run;
+  std::vector<std::size_t> positions;  // of the runs that have rows
   for (std::size_t i = 0; i < results.size(); ++i) {
     const ResultRows& rows = results[i].*part;
     if (rows.empty()) continue;
+    positions.push_back(i);
     index.push_back(rows.index);
     output.push_back(rows.output);
     if (targets) target.push_back(rows.target);
-    const auto count = static_cast<std::size_t>(rows.rows());
-    fold.insert(fold.end(), count, with_fold ? results[i].run.fold : kNone);
-    run.insert(run.end(), count, static_cast<std::int64_t>(i));
   }
   if (index.empty()) return {};
-  return {concat(index), concat(output), concat(target), Array::from(fold), Array::from(run)};
+  CollectedRows all{concat(index), concat(output), concat(target), {}, {}};
+  all.fold = Array::uninitialized(Dtype::kInt64, {all.rows()});
+  all.run = Array::uninitialized(Dtype::kInt64, {all.rows()});
+  auto fold = all.fold.mutable_view<std::int64_t>().begin();
+  auto run = all.run.mutable_view<std::int64_t>().begin();
+  for (const std::size_t i : positions) {
+    const auto count = (results[i].*part).rows();
+    fold = std::fill_n(fold, count, with_fold ? results[i].run.fold : kNone);
+    run = std::fill_n(run, count, static_cast<std::int64_t>(i));
+  }
+  return all;
 }
 
 // The position in `index`, which is ascending, of one of its numbers.
@@ -106,23 +115,38 @@ CollectedRows mean_of(const CollectedRows& rows) {
 
 // ---- each validation row once
 
-// The first number that stands in `numbers` twice.
-std::optional<std::int64_t> find_doubled(std::vector<std::int64_t>& numbers) {
-  const auto [least, largest] = std::ranges::minmax(numbers);
+using Numbers = std::span<const std::int64_t>;
+
+// The first number that stands in the lists twice.
+std::optional<std::int64_t> find_doubled(const std::vector<Numbers>& lists) {
+  std::size_t count = 0;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  std::int64_t largest = std::numeric_limits<std::int64_t>::min();
+  for (const Numbers list : lists) {
+    count += list.size();
+    const auto [low, high] = std::ranges::minmax(list);
+    least = std::min(least, low);
+    largest = std::max(largest, high);
+  }
   const auto width = static_cast<std::uint64_t>(largest) - static_cast<std::uint64_t>(least);
   constexpr std::uint64_t kBitsPerNumber = 64;
-  if (width / kBitsPerNumber < numbers.size()) {  // no larger than the numbers themselves, and quicker
+  if (width / kBitsPerNumber < count) {  // a bit for each is no larger than the lists themselves, and quicker
     std::vector<bool> seen(width + 1);
-    for (const std::int64_t number : numbers) {
-      const auto at = static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(least);
-      if (seen[at]) return number;
-      seen[at] = true;
+    for (const Numbers list : lists) {
+      for (const std::int64_t number : list) {
+        const auto at = static_cast<std::uint64_t>(number) - static_cast<std::uint64_t>(least);
+        if (seen[at]) return number;
+        seen[at] = true;
+      }
     }
     return std::nullopt;
   }
-  std::ranges::sort(numbers);
-  const auto found = std::ranges::adjacent_find(numbers);
-  return found == numbers.end() ? std::nullopt : std::optional(*found);
+  std::vector<std::int64_t> all;
+  all.reserve(count);
+  for (const Numbers list : lists) all.insert(all.end(), list.begin(), list.end());
+  std::ranges::sort(all);
+  const auto found = std::ranges::adjacent_find(all);
+  return found == all.end() ? std::nullopt : std::optional(*found);
 }
 
 bool is_fold(std::string_view name) noexcept { return name == "fold" || name.ends_with(".fold"); }
@@ -157,12 +181,9 @@ void check_once(std::span<const RunResults> results) {
   for (std::size_t i = 0; i < results.size(); ++i)
     if (!results[i].val.empty()) groups[key_of(results[i].run)].push_back(i);
   for (const auto& [key, group] : groups) {
-    std::vector<std::int64_t> numbers;
-    for (const std::size_t i : group) {
-      const auto rows = results[i].val.index.view<std::int64_t>();
-      numbers.insert(numbers.end(), rows.begin(), rows.end());
-    }
-    if (const auto doubled = find_doubled(numbers)) fail_doubled(results, group, *doubled);
+    std::vector<Numbers> lists;
+    for (const std::size_t i : group) lists.push_back(results[i].val.index.view<std::int64_t>());
+    if (const auto doubled = find_doubled(lists)) fail_doubled(results, group, *doubled);
   }
 }
 
@@ -293,8 +314,8 @@ RunResults read_results(const RunRecord& run) {
   if (results.run.fold == kNone) results.run.fold = written_fold(*artifacts);
   results.run.state = state;
   const fs::path file = find_results(run, folder);
-  for (NamedArray& array : read_npz(file)) {
-    if (array.name.starts_with("train_")) continue;
+  const auto wanted = [](std::string_view name) { return !name.starts_with("train_"); };
+  for (NamedArray& array : read_npz(file, wanted)) {
     Array* const place = find_array(results, array.name);
     if (place == nullptr) fail_file(file, "unknown array '" + array.name + "'");
     *place = std::move(array.array);

@@ -1,6 +1,7 @@
 // NumPy's files: .npy (one array) and .npz (a zip of them).
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <iosfwd>
 #include <span>
 #include <string>
@@ -31,8 +32,10 @@ struct NamedArray {
   std::string name;  // without the ".npy" it has in the archive
   Array array;
 };
-// All arrays, in the archive's order, stored or deflated.
-[[nodiscard]] std::vector<NamedArray> read_npz(const std::filesystem::path& path);
+// All arrays, in the archive's order, stored or deflated; from a file, only those whose names are `wanted`
+// (null: all), of which alone it reads.
+[[nodiscard]] std::vector<NamedArray> read_npz(
+    const std::filesystem::path& path, const std::function<bool(std::string_view name)>& wanted = nullptr);
 [[nodiscard]] std::vector<NamedArray> parse_npz(std::string_view bytes, std::string_view name);
 // The same arrays give the same bytes. Errors: kInvalidArgument for an empty or doubled name.
 [[nodiscard]] std::string npz_bytes(std::span<const NamedArray> arrays, bool compressed = false);
