@@ -23,83 +23,14 @@
 
 #include "journal.h"
 #include "json.h"
+#include "store_contract.h"
+#include "study_text.h"
 #include "support.h"
-#include "time_text.h"
 
 namespace ivory::tuning {
 namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-Params number_or_word(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  return value;
-}
-
-Params time_or_null(const std::optional<Time>& time) {
-  if (!time) return {};
-  std::string text = to_iso(*time);
-  return text.substr(0, text.size() - 6) + "Z";
-}
-
-// Non-finite numbers as words, keys sorted: what does not matter to equality is taken out.
-Params normal(const Params& value) {
-  if (value.is_real()) return number_or_word(value.as_real());
-  if (value.is_list()) {
-    Params list = Params::list();
-    for (const auto& element : value.elements()) list.push_back(normal(element));
-    return list;
-  }
-  if (!value.is_map()) return value;
-  Params map = Params::map();
-  std::vector<std::string> keys = value.keys();
-  std::ranges::sort(keys);
-  for (const auto& key : keys) map[key] = normal(value.at(key));
-  return map;
-}
-
-// A study as the fixtures describe one.
-Params describe(const Study& study) {
-  Params trials = Params::list();
-  for (const auto& trial : study.trials()) {
-    Params internal = Params::map(), distributions = Params::map(), reports = Params::map(),
-           constraints = Params::map();
-    for (const auto& param : trial.params) {
-      internal[param.name] = param.internal;
-      distributions[param.name] = json::read(param.distribution.to_json());
-    }
-    for (const auto& [step, value] : trial.intermediate_values) reports[std::to_string(step)] = value;
-    for (const auto& [key, value] : trial.constraints()) constraints[key] = value;
-    trials.push_back({{"number", trial.number},
-                      {"trial_id", trial.trial_id},
-                      {"state", std::string(to_text(trial.state))},
-                      {"values", trial.values.empty() ? Params() : Params(trial.values)},
-                      {"params", trial.params_map()},
-                      {"internal_params", internal},
-                      {"distributions", distributions},
-                      {"intermediate_values", reports},
-                      {"user_attrs", trial.user_attrs},
-                      {"system_attrs", trial.system_attrs},
-                      {"constraints", constraints},
-                      {"datetime_start_utc", time_or_null(trial.datetime_start)},
-                      {"datetime_complete_utc", time_or_null(trial.datetime_complete)}});
-  }
-  Params directions = Params::list(), best = Params::list();
-  for (const Direction direction : study.directions()) directions.push_back(std::string(to_text(direction)));
-  if (study.directions().size() > 1) {
-    for (const auto& trial : study.best_trials()) best.push_back(trial.number);
-  } else {
-    try {
-      best.push_back(study.best_trial().number);
-    } catch (const Error&) {
-      best = Params();  // the fixtures have the error's text here
-    }
-  }
-  return {{"study_name", study.study_name()}, {"directions", directions},
-          {"user_attrs", study.user_attrs()}, {"system_attrs", study.system_attrs()},
-          {"best_trial_numbers", best},       {"trials", trials}};
-}
 
 struct Fixture {
   const char* file;
@@ -138,179 +69,12 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, OptunaFile,
                                          Fixture{"studies.db", "sqlite:///", "studies.json"}),
                          [](const auto& info) { return std::string(info.param.scheme, 6); });
 
-// Every store keeps these promises; the parameter is a URL less the folder.
-class StoreContract : public testing::TestWithParam<const char*> {
- protected:
-  [[nodiscard]] std::string url() const {
-    return std::string(GetParam()) + folder_.path().string() + "/store";
-  }
-  Study create(const std::string& name, std::uint64_t seed = 1) const {
-    return create_study({.storage = url(),
-                         .study_name = name,
-                         .load_if_exists = true,
-                         .sampler = make_tpe_sampler({.seed = seed})});
-  }
-
-  TemporaryFolder folder_;
-};
-
-double objective(Trial& trial) {
-  const double x = trial.suggest_float("x", 1e-3, 2, {.log = true});
-  const Params c = trial.suggest_categorical("naïve \"c\"", {nullptr, true, 3, 0.5, "text\n日本"});
-  const auto n = trial.suggest_int("n", 0, 20, {.step = 5});
-  trial.set_user_attr("nested", {{"list", {1, 2.5, nullptr}}, {"choice", c}});
-  trial.set_constraint("n", static_cast<double>(n) - 10);
-  trial.report(x, 0);
-  trial.report(std::numeric_limits<double>::quiet_NaN(), 3);
-  trial.report(x / 2, 7);
-  if (n == 20) throw TrialPruned();
-  return n == 15 ? HUGE_VAL : x + static_cast<double>(n);
-}
-
-TEST_P(StoreContract, GivesBackWhatWasWritten) {
-  Study study = create("first");
-  study.set_user_attr("owner", {{"name", "me"}, {"inf", HUGE_VAL}});
-  study.set_metric_names({"loss"});
-  study.enqueue_trial({{"x", 0.5}}, {{"memo", "m"}});
-  study.optimize(objective, {.n_trials = 25});
-  study.add_trial(create_trial({.state = TrialState::kPruned,
-                                .values = {1},
-                                .params = {{"x", 0.25}},
-                                .distributions = {{"x", Distribution::floats(1e-3, 2, {.log = true})}},
-                                .intermediate_values = {{4, -HUGE_VAL}}}));
-  study.enqueue_trial({{"n", 5}});
-  const auto running = study.ask();
-  running->suggest_float("x", 1e-3, 2, {.log = true});
-  const Study again = load_study({.storage = url()});
-  EXPECT_EQ(normal(describe(again)).to_json(2), normal(describe(study)).to_json(2));
-  EXPECT_EQ(again.size(), 27);
-}
-
-TEST_P(StoreContract, SeesWhatOthersWrite) {
-  Study a = create("shared"), b = create("shared", 2);
-  const auto first = a.ask();
-  EXPECT_EQ(first->number(), 0);
-  const auto second = b.ask();
-  EXPECT_EQ(second->number(), 1);
-  first->suggest_float("x", 0, 1);
-  first->report(0.5, 1);
-  a.tell(*first, 0.5);
-  EXPECT_EQ(b.trial(0).value(), 0.5);
-  EXPECT_EQ(b.trial(0).intermediate_values.at(1), 0.5);
-  EXPECT_EQ(b.best_trial().number, 0);
-  EXPECT_THAT(message_of([&] { b.tell(0, std::vector{1.0}); }), HasSubstr("only a RUNNING one"));
-  EXPECT_THAT(message_of([&] { second->suggest_int("x", 0, 1); }), HasSubstr("keeps its kind"));
-  b.tell(*second, TrialState::kFail);
-  EXPECT_EQ(a.trial(1).state, TrialState::kFail);
-}
-
-TEST_P(StoreContract, OneAsksAndAnotherTells) {
-  Study a = create("apart"), b = create("apart", 2);
-  const auto trial = a.ask({{"x", Distribution::floats(0, 1)}});
-  b.tell(trial->number(), std::vector{0.25});
-  EXPECT_EQ(a.trial(0).state, TrialState::kComplete);
-  EXPECT_EQ(a.best_value(), 0.25);
-  EXPECT_THAT(message_of([&] { trial->report(1, 0); }), HasSubstr("has ended"));
-  const auto unseen = b.ask();
-  a.tell(unseen->number(), std::vector{0.125});
-  EXPECT_THAT(message_of([&] { unseen->set_user_attr("late", 1); }), HasSubstr("has ended"));
-}
-
-TEST_P(StoreContract, AWaitingTrialBelongsToOne) {
-  Study a = create("queue"), b = create("queue", 2);
-  a.enqueue_trial({{"x", 0.5}});
-  EXPECT_EQ(b.size(), 1);
-  const auto of_a = a.ask(), of_b = b.ask();
-  EXPECT_EQ(of_a->number(), 0);
-  EXPECT_EQ(of_b->number(), 1);
-}
-
-TEST_P(StoreContract, ManagesStudiesByName) {
-  create("alpha");
-  Study beta = create("beta");
-  beta.optimize(objective, {.n_trials = 3});
-  EXPECT_THAT(get_all_study_names(url()), ElementsAre("alpha", "beta"));
-  EXPECT_THAT(message_of([&] { (void)create_study({.storage = url(), .study_name = "alpha"}); }),
-              HasSubstr("'alpha' exists"));
-  EXPECT_THAT(message_of([&] { (void)load_study({.storage = url(), .study_name = "alhpa"}); }),
-              HasSubstr("did you mean 'alpha'"));
-  EXPECT_THAT(message_of([&] { (void)load_study({.storage = url()}); }), HasSubstr("2 studies"));
-  copy_study("beta", url(), url(), "gamma");
-  EXPECT_EQ(load_study({.storage = url(), .study_name = "gamma"}).best_value(), beta.best_value());
-  delete_study("beta", url());
-  EXPECT_THAT(get_all_study_names(url()), ElementsAre("alpha", "gamma"));
-  EXPECT_EQ(create("beta").size(), 0);
-}
-
-TEST_P(StoreContract, ProcessesLoseAndDoubleNoTrial) {
-  constexpr int kProcesses = 4, kTrials = 50;
-  create("many");
-  std::vector<pid_t> children;
-  for (int i = 0; i < kProcesses; ++i) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      try {
-        Study study = create_study({.storage = url(),
-                                    .study_name = "many",
-                                    .load_if_exists = true,
-                                    .sampler = make_random_sampler({.seed = static_cast<std::uint64_t>(i)})});
-        study.optimize(
-            [i](Trial& trial) {
-              trial.set_user_attr("process", i);
-              return trial.suggest_float("x", 0, 1);
-            },
-            {.n_trials = kTrials});
-      } catch (...) {
-        ::_exit(1);
-      }
-      ::_exit(0);
-    }
-    children.push_back(child);
-  }
-  for (const pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
-  std::vector<int> by_process(kProcesses);
-  std::set<double> xs;
-  for (const auto& trial : load_study({.storage = url()}).trials()) {
-    EXPECT_EQ(trial.state, TrialState::kComplete);
-    ++by_process[static_cast<std::size_t>(trial.user_attrs.at("process").as_int())];
-    xs.insert(trial.value());
-  }
-  EXPECT_EQ(by_process, std::vector<int>(kProcesses, kTrials));
-  EXPECT_EQ(xs.size(), static_cast<std::size_t>(kProcesses * kTrials));
-}
-
-TEST_P(StoreContract, AKilledProcessLosesNoTrialThatEnded) {
-  create("killed");
-  const std::string acknowledged = folder_.path() / "acknowledged";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    Study study = create("killed");
-    std::ofstream log(acknowledged);
-    study.optimize([](Trial& trial) { return trial.suggest_float("x", 0, 1); },
-                   {.n_trials = 1'000'000, .callbacks = {[&](Study&, const FrozenTrial& trial) {
-                                             log << trial.number << ' ' << real_to_text(trial.value())
-                                                 << std::endl;
-                                           }}});
-    ::_exit(0);
-  }
-  std::this_thread::sleep_for(std::chrono::milliseconds(400));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  const Study study = load_study({.storage = url()});
-  std::ifstream log(acknowledged);
-  std::int64_t number = 0, seen = 0;
-  for (std::string value; log >> number >> value; ++seen)
-    EXPECT_EQ(real_to_text(study.trial(number).value()), value);
-  EXPECT_GT(seen, 0);
-  EXPECT_LE(study.size() - seen, 2);
-}
-
-INSTANTIATE_TEST_SUITE_P(All, StoreContract, testing::Values("journal:///", "sqlite:///"),
-                         [](const auto& info) { return std::string(info.param, 6); });
+INSTANTIATE_TEST_SUITE_P(
+    All, StoreContract,
+    testing::Values(
+        StoreKind{"journal", [](const auto& folder) { return "journal:///" + (folder / "store").string(); }},
+        StoreKind{"sqlite", [](const auto& folder) { return "sqlite:///" + (folder / "store").string(); }}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Journal, RepairsALineThatAKilledWriterLeft) {
   const TemporaryFolder folder;
@@ -367,7 +131,7 @@ TEST(Journal, TakesOverALockThatWasLeft) {
 
 TEST(Store, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(message_of([] { (void)create_study({.storage = "mysql://host/db"}); }),
-              HasSubstr("sqlite:///PATH or journal:///PATH"));
+              HasSubstr("sqlite:///PATH, journal:///PATH or postgresql://"));
   EXPECT_THAT(message_of([] { (void)get_all_study_names("journal:////"); }), HasSubstr("is a folder"));
   EXPECT_THAT(
       message_of([] { (void)load_study({.storage = "journal:////nowhere/at/all.log", .study_name = "s"}); }),

@@ -15,6 +15,7 @@
 
 #include <ivory/base/error.h>
 
+#include "full_reports.h"
 #include "json.h"
 #include "time_text.h"
 
@@ -241,8 +242,11 @@ class JournalFile {
  public:
   JournalFile(fs::path path, const JournalOptions& options) : path_(std::move(path)), options_(options) {}
 
-  void append(const std::string& line) const {
+  // Appends a line, under the lock and only if `still` then holds; false: it did not. `is_end`: it has to be
+  // as safe as the journal's durability says.
+  bool append(const std::string& line, bool is_end, const std::function<bool()>& still = {}) const {
     const LinkLock lock(path_, options_.lock_grace);
+    if (still && !still()) return false;
     const Descriptor file(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (file.get() < 0) fail_io(path_, "open");
     drop_unfinished_line(file.get());
@@ -253,6 +257,9 @@ class JournalFile {
       if (written < 0) fail_io(path_, "write to");
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
+    if (is_end && options_.durability == Durability::kFull && ::fdatasync(file.get()) != 0)
+      fail_io(path_, "write to");
+    return true;
   }
   // Calls `apply` with each whole line since the last call. A file that is not there has none.
   template <class F>
@@ -342,20 +349,17 @@ class JournalBackend final : public Backend {
     file_.read_new([&](std::string_view line) { replay(history, line); });
   }
   std::int64_t add(History& history, const FrozenTrial& trial) override {
-    Params distributions = Params::map(), params = Params::map(), reports = Params::map();
-    for (const auto& param : trial.params) {
-      distributions[param.name] = param.distribution.to_json();
-      params[param.name] = param.internal;
-    }
-    for (const auto& [step, value] : trial.intermediate_values) reports[std::to_string(step)] = value;
-    Line line(kCreateTrial, worker_);
-    line.add("study_id", study_).add("datetime_start", time_or_null(trial.datetime_start));
-    if (trial.datetime_complete) line.add("datetime_complete", to_iso(*trial.datetime_complete));
-    line.add("state", static_cast<int>(trial.state)).add("value", nullptr).reals("values", trial.values);
-    line.add("distributions", distributions).add("params", params).add("user_attrs", trial.user_attrs);
-    line.add("system_attrs", trial.system_attrs).add("intermediate_values", reports);
-    write(history, line);
+    write(history, creation(trial), true);
     return created_;
+  }
+  bool add_as(History& history, std::int64_t number, const FrozenTrial& trial) override {
+    const std::string line = creation(trial).end();
+    const bool added = file_.append(line, trial.state != TrialState::kRunning, [&] {
+      refresh(history);
+      return history.size() == number;
+    });
+    refresh(history);
+    return added;
   }
   std::int64_t add_running(History& history, Time start) override {
     write(history, Line(kCreateTrial, worker_).add("study_id", study_).add("datetime_start", to_iso(start)));
@@ -388,10 +392,12 @@ class JournalBackend final : public Backend {
   }
   void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
               Time complete) override {
-    write(history, trial_line(kSetState, history, number)
-                       .add("state", static_cast<int>(state))
-                       .reals("values", values)
-                       .add("datetime_complete", to_iso(complete)));
+    write(history,
+          trial_line(kSetState, history, number)
+              .add("state", static_cast<int>(state))
+              .reals("values", values)
+              .add("datetime_complete", to_iso(complete)),
+          true);
   }
   void set_study_attr(History& history, bool system, std::string_view key, const Params& value) override {
     Params attr = Params::map();
@@ -402,6 +408,22 @@ class JournalBackend final : public Backend {
   }
 
  private:
+  [[nodiscard]] Line creation(const FrozenTrial& whole) const {
+    const FrozenTrial trial = with_reports_as_attrs(whole);
+    Params distributions = Params::map(), params = Params::map(), reports = Params::map();
+    for (const auto& param : trial.params) {
+      distributions[param.name] = param.distribution.to_json();
+      params[param.name] = param.internal;
+    }
+    for (const auto& [step, value] : trial.intermediate_values) reports[std::to_string(step)] = value;
+    Line line(kCreateTrial, worker_);
+    line.add("study_id", study_).add("datetime_start", time_or_null(trial.datetime_start));
+    if (trial.datetime_complete) line.add("datetime_complete", to_iso(*trial.datetime_complete));
+    line.add("state", static_cast<int>(trial.state)).add("value", nullptr).reals("values", trial.values);
+    line.add("distributions", distributions).add("params", params).add("user_attrs", trial.user_attrs);
+    line.add("system_attrs", trial.system_attrs).add("intermediate_values", reports);
+    return line;
+  }
   static Params time_or_null(const std::optional<Time>& time) {
     return time ? Params(to_iso(*time)) : Params();
   }
@@ -411,8 +433,8 @@ class JournalBackend final : public Backend {
     return line;
   }
   // Written first, then replayed with what others wrote before it: the replay tells whether it held.
-  void write(History& history, const Line& line) {
-    file_.append(line.end());
+  void write(History& history, const Line& line, bool is_end = false) {
+    file_.append(line.end(), is_end);
     refresh(history);
   }
 
@@ -536,13 +558,13 @@ class JournalStore final : public TrialStore {
     std::vector<int> numbers;
     for (const Direction direction : directions) numbers.push_back(static_cast<int>(direction));
     conflict_ = false;
-    file_.append(Line(kCreateStudy, worker_).add("study_name", name).add("directions", numbers).end());
+    file_.append(Line(kCreateStudy, worker_).add("study_name", name).add("directions", numbers).end(), true);
     sync();
     if (conflict_)
       throw Error(ErrorCode::kConflict, "the study '" + name + "' exists in " + file_.path().string());
   }
   void delete_study(const StoredStudy& study) override {
-    file_.append(Line(kDeleteStudy, worker_).add("study_id", study.id).end());
+    file_.append(Line(kDeleteStudy, worker_).add("study_id", study.id).end(), true);
   }
   [[nodiscard]] std::unique_ptr<Backend> open(const StoredStudy& study) override {
     return std::make_unique<JournalBackend>(file_.path(), options_, study.id);

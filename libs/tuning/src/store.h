@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ivory/base/files.h>
 #include <ivory/tuning/frozen_trial.h>
 
 #include "backend.h"
@@ -41,8 +42,10 @@ class TrialStore {
   TrialStore() = default;
 };
 
-// "sqlite:///file.db", "journal:///file.log" (three slashes and a relative path, four and an absolute one).
-// Errors: kInvalidArgument for another scheme.
-[[nodiscard]] std::unique_ptr<TrialStore> open_store(std::string_view url);
+// "sqlite:///file.db", "journal:///file.log" (three slashes and a relative path, four and an absolute one),
+// "postgresql://user@host:5432/name"; with "?durability=full", or "process", in place of `durability`.
+// Errors: kInvalidArgument for another scheme or option.
+[[nodiscard]] std::unique_ptr<TrialStore> open_store(std::string_view url,
+                                                     Durability durability = Durability::kProcess);
 
 }  // namespace ivory::tuning
