@@ -179,8 +179,10 @@ TEST_F(ManyRuns, CtrlCEndsTheRunsUnderWayAndResumeDoesTheRest) {
 }
 
 TEST_F(ManyRuns, WorkersDieWithTheirCoordinatorAndResumeGoesOn) {
-  RunningCommand running(path(), {"run", "toy", "fold=0-2", "epochs=100", "trainer.sleep_ms=20", "--jobs",
-                                  "2", "--engine", "process"});
+  const Words words{"run", "toy", "fold=0-2", "epochs=40"};
+  const std::vector<std::string> expected = computed(in_new_folder(words));
+  edit("toy.yml", "batch_size: 4", "batch_size: 4, sleep_ms: 30");
+  RunningCommand running(path(), words + Words{"--jobs", "2", "--engine", "process"});
   wait_for_metrics();
   const std::vector<pid_t> workers = children_of(running.pid());
   ASSERT_EQ(workers.size(), 2U);
@@ -189,15 +191,12 @@ TEST_F(ManyRuns, WorkersDieWithTheirCoordinatorAndResumeGoesOn) {
   for (const pid_t worker : workers) EXPECT_TRUE(becomes_true([&] { return !lives(worker); }));
   EXPECT_EQ(nested_status(), Words(2, "STALE"));
   edit("toy.yml", "lr: 0.5", "lr: 0.9");  // a task goes on with the parameters that it began with
-  const Params report = ivory_json({"resume", "toy/task#0", "--jobs", "3"});
+  EXPECT_EQ(computed(ivory_json({"resume", "toy/task#0", "--jobs", "3"})), expected);
   EXPECT_EQ(nested_status(), Words(3, "FINISHED"));
-  edit("toy.yml", "lr: 0.9", "lr: 0.5");
-  const Params anew = in_new_folder({"run", "toy", "fold=0-2", "epochs=100", "trainer.sleep_ms=20"});
-  EXPECT_EQ(computed(report), computed(anew));
 }
 
 TEST_F(ManyRuns, TwoInterruptionsEndTheCommandAtOnce) {
-  RunningCommand running(path(), {"run", "toy", "fold=0-2", "trainer.sleep_ms=200", "epochs=100", "--jobs",
+  RunningCommand running(path(), {"run", "toy", "fold=0-2", "trainer.sleep_ms=100", "epochs=20", "--jobs",
                                   "2", "--engine", "process"});
   wait_for_metrics();
   const std::vector<pid_t> workers = children_of(running.pid());
@@ -209,7 +208,6 @@ TEST_F(ManyRuns, TwoInterruptionsEndTheCommandAtOnce) {
 }
 
 TEST_F(ManyRuns, FinishedRunsOfATaskAreNotRunAgain) {
-  write("broken", "");
   EXPECT_EQ(ivory({"run", "toy", "trainer.fail_at=-1,1"}).status, 1);
   const std::string started =
       ivory_json({"search", "--nested"}).at(1).at("start_time").to_text();  // the older: finished
@@ -223,15 +221,13 @@ TEST_F(ManyRuns, FinishedRunsOfATaskAreNotRunAgain) {
 TEST_F(ManyRuns, ResumesASingleRunByShortNameOrId) {
   const Words words{"run", "toy", "epochs=60"};
   const std::vector<std::string> expected = computed(in_new_folder(words));
-  edit("toy.yml", "batch_size: 4", "batch_size: 4, sleep_ms: 30");
+  edit("toy.yml", "batch_size: 4", "batch_size: 4, sleep_ms: 20");
   RunningCommand running(path(), words);
   wait_for_metrics();
   running.send(SIGKILL);
   static_cast<void>(running.wait());
   const std::string id = ivory_json({"search"}).at(std::size_t{0}).at("id").as_string();
-  const Params report = ivory_json({"resume", id.substr(0, 8)});
-  EXPECT_EQ(report.at("runs").at(std::size_t{0}).at("test").to_json(),
-            in_new_folder(words).at("runs").at(std::size_t{0}).at("test").to_json());
+  EXPECT_EQ(computed(ivory_json({"resume", id.substr(0, 8)})), expected);
   EXPECT_THAT(ivory({"resume", "toy/run#0"}).err, HasSubstr("run#0 is FINISHED"));
   EXPECT_EQ(ivory({"resume", "toy/run#7"}).status, 2);
   EXPECT_EQ(ivory({"resume"}).status, 2);

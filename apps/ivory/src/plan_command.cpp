@@ -25,7 +25,7 @@ using Seconds = std::chrono::duration<double>;
 // A member that ends the run after its first epoch, and knows how long that took.
 class Stopwatch {
  public:
-  void on_epoch_begin(Run& /*run*/) { begun_ = Clock::now(); }
+  void on_fit_begin(Run& /*run*/) { begun_ = Clock::now(); }
   void on_epoch_end(Run& run) {
     epoch_ = Clock::now() - begun_;
     run.stop("one epoch is timed");

@@ -10,6 +10,7 @@
 #include <ivory/base/error.h>
 #include <ivory/base/interrupt.h>
 #include <ivory/base/log.h>
+#include <ivory/base/range.h>
 #include <ivory/experiment/resume.h>
 #include <ivory/experiment/run_plan.h>
 #include <ivory/experiment/task.h>
@@ -63,6 +64,13 @@ RunOutcome outcome_of(const RunRecord& run, const Params& arguments) {
 
 // The runs that a task has made so far, by their index in its plan.
 using Made = std::map<std::size_t, RunRecord>;
+
+// For a report: what was logged as text, as far as it can be read.
+Params given_to(const RunRecord& run) {
+  Params given = Params::map();
+  for (const tracking::KeyValue& param : run.params) given.set(param.key, parse_scalar(param.value));
+  return given;
+}
 
 void check_resumable(const Client& client, const RunRecord& run) {
   if (const auto reason = reason_not_to_resume(client, run.run_id))
@@ -252,7 +260,7 @@ std::vector<RunOutcome> Executor::resume(Task& task) {
 
 RunOutcome Executor::resume(const RunRecord& run) {
   check_resumable(client_, run);
-  const RunPlan alone;
+  const RunPlan alone = RunPlan::product({}, 1, given_to(run));
   return Work(*this, alone, nullptr, {{0, run}}).run().front();
 }
 

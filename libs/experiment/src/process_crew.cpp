@@ -98,7 +98,8 @@ class ProcessCrew final : public Crew {
     if (kind == "ready") {
       seat.ready = true;
     } else if (kind == "failed") {
-      throw Error(to_error_code(message.at("code").as_string()), message.at("message").as_string());
+      give_up(seat, Error(to_error_code(message.at("code").as_string()), message.at("message").as_string()),
+              listener);
     } else if (kind == "begun") {
       seat.begun = true;
     } else if (kind == "progress") {
@@ -114,15 +115,27 @@ class ProcessCrew final : public Crew {
     seat.worker.reset();
     if (!seat.job) return;  // after it was interrupted
     if (!seat.ready)
-      throw Error(ErrorCode::kInternal, "a worker ended with " + cause + " before it could take a run");
+      give_up(seat,
+              Error(ErrorCode::kInternal, "a worker ended with " + cause + " before it could take a run"),
+              listener);
     if (!seat.begun && !interrupted_) return give(*std::exchange(seat.job, std::nullopt));
+    fail(seat, "its worker process ended with " + cause, listener);
+  }
+
+  // Without workers no run can be made.
+  [[noreturn]] static void give_up(Seat& seat, const Error& error, CrewListener& listener) {
+    if (seat.job) fail(seat, error.what(), listener);
+    throw error;
+  }
+
+  static void fail(Seat& seat, const std::string& message, CrewListener& listener) {
     const RunJob job = *std::exchange(seat.job, std::nullopt);
     RunOutcome outcome;
     outcome.id = job.run_id;
     outcome.name = job.name;
     outcome.update = job.arguments;
     outcome.status = "FAILED";
-    outcome.error = "its worker process ended with " + cause;
+    outcome.error = message;
     listener.on_done(job, std::move(outcome));
   }
 
