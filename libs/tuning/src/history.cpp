@@ -9,12 +9,12 @@
 
 #include "full_reports.h"
 #include "json.h"
+#include "published.h"
 
 namespace ivory::tuning {
 namespace {
 constexpr std::size_t kDistributionsLookedAt = 16;  // ranges that change every trial are not all compared
 constexpr std::string_view kConstraint = "constraints:";
-constexpr std::string_view kPublished = "tpe:relative_params:";
 }  // namespace
 
 const double* TrialRecord::find_param(std::uint32_t name) const noexcept {
@@ -298,14 +298,17 @@ void History::set_trial_attr(std::int64_t number, bool system, std::string_view 
   }
   if (!record.attrs) record.attrs = std::make_unique<TrialRecord::Attrs>();
   (system ? record.attrs->system : record.attrs->user)[key] = value;
-  if (system && key.starts_with(kPublished)) read_published(record);
+  if (!system) return;
+  for (const std::string_view prefix : {kTpePublished, kGpPublished}) {
+    if (key.starts_with(prefix)) read_published(record, prefix);
+  }
 }
 
 // The joint proposal of a trial that runs elsewhere: a JSON object of external values, in pieces.
-void History::read_published(TrialRecord& record) {
+void History::read_published(TrialRecord& record, std::string_view prefix) {
   std::string text;
   for (int i = 0;; ++i) {
-    const Params* piece = record.attrs->system.find(std::string(kPublished) + std::to_string(i));
+    const Params* piece = record.attrs->system.find(std::string(prefix) + std::to_string(i));
     if (!piece || !piece->is_string()) break;
     text += piece->as_string();
   }

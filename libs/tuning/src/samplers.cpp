@@ -29,6 +29,8 @@ std::span<const SamplerEntry> sampler_table() {
       SamplerEntry{
           "cma-es-margin", "CMA-ES for parameters with steps",
           [](std::uint64_t seed) { return make_cma_es_sampler({.with_margin = true, .seed = seed}); }, false},
+      SamplerEntry{"gp", "a Gaussian process says where most is to be expected; for few, dear trials",
+                   [](std::uint64_t seed) { return make_gp_sampler({.seed = seed}); }},
   };
   return kTable;
 }

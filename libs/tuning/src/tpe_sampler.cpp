@@ -4,15 +4,14 @@
 #include <ivory/base/error.h>
 #include <ivory/tuning/samplers.h>
 
-#include "json.h"
 #include "parzen.h"
+#include "published.h"
 #include "space.h"
 #include "tpe_split.h"
 
 namespace ivory::tuning {
 namespace {
 using Entry = IntersectionSpace::Entry;
-constexpr std::size_t kAttrLength = 2045;  // Optuna's pieces of a long attribute
 
 // The parameters of finished trials in groups that occur together: each trial has all of a group or none.
 class GroupedSpace {
@@ -87,7 +86,7 @@ class TpeSampler final : public Sampler {
       Rng rng = context.rng(seed_, "tpe:joint");
       append(proposal, context, state, state.intersection.update(history, true), rng);
     }
-    if (context.is_shared()) publish(context, proposal);
+    if (context.is_shared()) publish_joint(context, kTpePublished, proposal);
     return proposal;
   }
 
@@ -214,18 +213,6 @@ class TpeSampler final : public Sampler {
       row[d] = *value;
     }
     return true;
-  }
-
-  // For other processes, as Optuna keeps it: a JSON object of external values in pieces.
-  static void publish(TrialContext& context, const std::vector<TrialParam>& proposal) {
-    if (proposal.empty()) return;
-    Params values = Params::map();
-    for (const auto& param : proposal) values[param.name] = param.value();
-    const std::string text = json::write(values);
-    for (std::size_t i = 0; i * kAttrLength < text.size(); ++i) {
-      context.set_trial_attr("tpe:relative_params:" + std::to_string(i),
-                             text.substr(i * kAttrLength, kAttrLength));
-    }
   }
 
   TpeOptions options_;

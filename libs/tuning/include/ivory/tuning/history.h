@@ -124,7 +124,7 @@ class History {
   TrialRecord& open_trial(std::int64_t number);
   void check_values(TrialState state, std::span<const double> values) const;
   void enter(TrialRecord& trial);
-  void read_published(TrialRecord& trial);
+  void read_published(TrialRecord& trial, std::string_view prefix);
   static void enter_report(TrialRecord& trial, std::int64_t step, double value);
   static void enter_report(TrialRecord& trial, const TrialReport& report);
 

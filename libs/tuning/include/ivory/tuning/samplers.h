@@ -85,6 +85,20 @@ struct CmaEsOptions {
 // and source trials of which none fits.
 [[nodiscard]] std::unique_ptr<Sampler> make_cma_es_sampler(CmaEsOptions options = {});
 
+struct GpOptions {
+  std::int64_t n_startup_trials = 10;    // COMPLETE trials that are sampled at random first
+  bool deterministic_objective = false;  // the same parameters give the same value: no noise
+  std::optional<std::uint64_t> seed = {};
+};
+// Gaussian processes (a Matern 5/2 kernel with a length scale a parameter, fitted to its greatest posterior)
+// and the point with the greatest expected improvement (Ament et al., arXiv 2310.20708) over the parameters
+// that all COMPLETE trials have: for few, dear trials. Several objectives: expected hypervolume improvement
+// (Daulton et al., arXiv 2006.05078). Constraints: times the probability that they hold (Gardner et al.
+// 2014). Trials that run: in the mean over fantasies of their values. Kernels are fitted from where an
+// earlier trial's fit ended, kept as its system attribute `ivory:gp:kernels`. The cost of a trial grows with
+// the cube of their number.
+[[nodiscard]] std::unique_ptr<Sampler> make_gp_sampler(const GpOptions& options = {});
+
 // Gives these parameters (external values by name) and leaves the others to `base`.
 // Errors: kInvalidArgument for a value outside the distribution asked for.
 [[nodiscard]] std::unique_ptr<Sampler> make_partial_fixed_sampler(const Params& fixed,
