@@ -7,11 +7,15 @@
 namespace ivory::tuning {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Postgres, StoreContract,
-                         testing::Values(StoreKind{
-                             "postgresql", [](const auto&) { return shared_postgres().make_database(); },
-                             PostgresServer::missing}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Postgres, StoreContract,
+    testing::Values(StoreKind{
+        "postgresql", [](const auto&) { return shared_postgres().make_database(); }, PostgresServer::missing,
+        [](const std::string& url) {
+          storage::Connection({.server = url})
+              .execute("UPDATE trial_heartbeats SET heartbeat = heartbeat - INTERVAL '1 hour'");
+        }}),
+    [](const auto& info) { return info.param.name; });
 
 class PostgresStore : public testing::Test {
  protected:

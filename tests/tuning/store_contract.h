@@ -33,6 +33,8 @@ struct StoreKind {
   std::function<std::string(const std::filesystem::path& folder)> make;
   // Why there is none here.
   std::function<std::optional<std::string>()> missing = [] { return std::nullopt; };
+  // Makes all heartbeats an hour old. None: the store keeps none.
+  std::function<void(const std::string& url)> age_heartbeats = {};
 };
 
 class StoreContract : public testing::TestWithParam<StoreKind> {
@@ -206,6 +208,94 @@ TEST_P(StoreContract, AKilledProcessLosesNoTrialThatEnded) {
     EXPECT_EQ(real_to_text(study.trial(number).value()), value);
   EXPECT_GT(seen, 0);
   EXPECT_LE(study.size() - seen, 2);
+}
+
+TEST_P(StoreContract, SurvivesPowerCutsWhereAskedTo) {
+  const std::string full = url() + (url().find('?') == std::string::npos ? "?" : "&") + "durability=full";
+  Study study = create_study({.storage = full, .study_name = "full"});
+  study.optimize(objective, {.n_trials = 5});
+  study.enqueue_trial({{"x", 0.5}});
+  EXPECT_EQ(normal(describe(load_study({.storage = url()}))).to_json(2), normal(describe(study)).to_json(2));
+  Study same = create_study(
+      {.storage = url(), .study_name = "full", .load_if_exists = true, .durability = Durability::kFull});
+  same.optimize(objective, {.n_trials = 2});
+  EXPECT_EQ(study.size(), 7);
+}
+
+TEST_P(StoreContract, SummarizesItsStudies) {
+  Study first = create("first");
+  first.set_user_attr("owner", "me");
+  first.optimize([](Trial& trial) { return trial.suggest_float("x", 0, 1); }, {.n_trials = 3});
+  const auto running = first.ask();
+  const Study second = create_study(
+      {.directions = {Direction::kMinimize, Direction::kMaximize}, .storage = url(), .study_name = "second"});
+  const auto summaries = get_all_study_summaries(url());
+  ASSERT_EQ(summaries.size(), 2U);
+  EXPECT_EQ(summaries[0].study_name, "first");
+  EXPECT_EQ(summaries[0].n_trials, 4);
+  EXPECT_EQ(summaries[0].n_by_state.at(TrialState::kRunning), 1);
+  EXPECT_EQ(summaries[0].best_trial->number, first.best_trial().number);
+  EXPECT_EQ(summaries[0].datetime_start, first.trial(0).datetime_start);
+  EXPECT_EQ(summaries[0].user_attrs.at("owner").as_string(), "me");
+  EXPECT_EQ(summaries[1].directions, second.directions());
+  EXPECT_EQ(summaries[1].n_trials, 0);
+  EXPECT_FALSE(summaries[1].best_trial || summaries[1].datetime_start);
+}
+
+// A process that dies in the middle of its trial.
+inline void die_in_a_trial(const std::string& url, const HeartbeatOptions& heartbeat) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Study study = load_study({.storage = url, .study_name = "stale", .heartbeat = heartbeat});
+    study.optimize(
+        [](Trial& trial) -> double {
+          trial.suggest_float("x", 0, 1);
+          trial.report(0.25, 3);
+          ::_exit(0);
+        },
+        {.n_trials = 1});
+  }
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST_P(StoreContract, FailsAndRepeatsTrialsWhoseProcessDied) {
+  HeartbeatOptions heartbeat{.interval = std::chrono::seconds(60),
+                             .on_stale = retry_stale_trial({.max_retry = 1})};
+  create("stale");
+  if (!GetParam().age_heartbeats) {
+    EXPECT_THAT(message_of([&] { (void)load_study({.storage = url(), .heartbeat = heartbeat}); }),
+                testing::HasSubstr("heartbeats need"));
+    return;
+  }
+  die_in_a_trial(url(), {});  // without a sign of life it is never stale
+  die_in_a_trial(url(), heartbeat);
+  Study study = load_study({.storage = url(), .heartbeat = heartbeat});
+  const auto run = [&] {
+    const Quiet quiet;
+    study.optimize([](Trial& trial) { return trial.suggest_float("x", 0, 1); }, {.n_trials = 1});
+  };
+  run();
+  EXPECT_EQ(study.trial(1).state, TrialState::kRunning);  // gave one a moment ago
+  GetParam().age_heartbeats(url());
+  run();
+  EXPECT_EQ(study.trial(0).state, TrialState::kRunning);
+  EXPECT_EQ(study.trial(1).state, TrialState::kFail);
+  EXPECT_EQ(study.trial(1).intermediate_values.at(3), 0.25);
+  const FrozenTrial again = study.trial(3);
+  EXPECT_EQ(again.state, TrialState::kComplete);
+  EXPECT_EQ(again.params, study.trial(1).params);
+  EXPECT_EQ(retried_trial_number(again), 1);
+  EXPECT_THAT(retry_history(again), testing::ElementsAre(1));
+  EXPECT_TRUE(again.intermediate_values.empty());
+
+  // A second death: the limit is reached.
+  retry_stale_trial()(study, study.trial(1));
+  die_in_a_trial(url(), heartbeat);
+  GetParam().age_heartbeats(url());
+  run();
+  EXPECT_EQ(study.trial(4).state, TrialState::kFail);
+  EXPECT_EQ(study.size(), 6);
+  EXPECT_EQ(retried_trial_number(study.trial(5)), std::nullopt);
 }
 
 }  // namespace ivory::tuning

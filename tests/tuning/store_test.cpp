@@ -73,7 +73,12 @@ INSTANTIATE_TEST_SUITE_P(
     All, StoreContract,
     testing::Values(
         StoreKind{"journal", [](const auto& folder) { return "journal:///" + (folder / "store").string(); }},
-        StoreKind{"sqlite", [](const auto& folder) { return "sqlite:///" + (folder / "store").string(); }}),
+        StoreKind{"sqlite", [](const auto& folder) { return "sqlite:///" + (folder / "store").string(); },
+                  [] { return std::nullopt; },
+                  [](const std::string& url) {
+                    storage::Connection({.path = url.substr(10)})
+                        .execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 hour')");
+                  }}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Journal, RepairsALineThatAKilledWriterLeft) {

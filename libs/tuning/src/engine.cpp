@@ -118,6 +118,22 @@ std::optional<Study::Taken> Study::Engine::take_trial(std::optional<std::int64_t
   return Taken{take_trial_locked(), nullptr};
 }
 
+std::vector<FrozenTrial> Study::Engine::fail_stale() {
+  const std::scoped_lock lock(mutex);
+  const auto grace = heartbeat.grace.count() > 0 ? heartbeat.grace : 2 * heartbeat.interval;
+  std::vector<FrozenTrial> failed;
+  for (const std::int64_t number : backend->stale(grace)) {
+    if (number >= history.size()) backend->refresh(history);
+    try {
+      backend->finish(history, number, TrialState::kFail, {}, now());
+      failed.push_back(history.freeze(number));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kConflict) throw;  // it has ended, or another process was first
+    }
+  }
+  return failed;
+}
+
 void Study::Engine::prepare_order(std::int64_t lag) {
   if (lag < 1) fail("the lag of a deterministic study is at least 1; got " + std::to_string(lag));
   const std::scoped_lock lock(mutex);

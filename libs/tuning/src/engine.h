@@ -17,6 +17,7 @@
 #include <ivory/tuning/study.h>
 
 #include "backend.h"
+#include "heart.h"
 #include "ordered_views.h"
 
 namespace ivory::tuning {
@@ -55,6 +56,8 @@ class Study::Engine {
   // first.
   [[nodiscard]] std::optional<Taken> take_in_order(const std::function<bool()>& is_over,
                                                    std::optional<std::int64_t> n_total);
+  // Makes the running trials FAIL that gave no sign of life for too long, and returns them.
+  [[nodiscard]] std::vector<FrozenTrial> fail_stale();
   // Checks that the study keeps its lag, and records it.
   void prepare_order(std::int64_t lag);
 
@@ -82,6 +85,8 @@ class Study::Engine {
   std::map<const void*, std::shared_ptr<void>> memory;
   std::atomic<bool> stopping{false}, optimizing{false};
   Duplicates duplicates = Duplicates::kAllow;
+  HeartbeatOptions heartbeat;
+  std::unique_ptr<Heart> heart;  // while optimize() runs, if there are heartbeats
 
  private:
   enum class Kind : std::uint8_t { kNew, kWaiting, kOrphan };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -133,6 +134,14 @@ std::optional<Time> read_time(json::Reader& reader) {
   return parse_time(reader.string());
 }
 
+std::int64_t parse_step(const std::string& text) {
+  std::int64_t step = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), step).ptr;
+  if (text.empty() || end != text.data() + text.size())
+    throw Error(ErrorCode::kInvalidArgument, "a step is an integer, not '" + text + "'");
+  return step;
+}
+
 // True if the key is one of a trial's.
 bool read_trial_field(json::Reader& reader, const std::string& key, Record& record) {
   FrozenTrial& trial = record.trial;
@@ -159,7 +168,7 @@ bool read_trial_field(json::Reader& reader, const std::string& key, Record& reco
     reader.object([&](const std::string& name) { record.params.emplace_back(name, reader.real()); });
   } else if (key == "intermediate_values") {
     reader.object(
-        [&](const std::string& step) { trial.intermediate_values[std::stoll(step)] = reader.real(); });
+        [&](const std::string& step) { trial.intermediate_values[parse_step(step)] = reader.real(); });
   } else {
     return false;
   }

@@ -156,6 +156,7 @@ Study::~Study() = default;
 void Study::run_trial(const Objective& objective, const OptimizeOptions& options, Campaign& campaign,
                       Taken taken) {
   StudyTrial trial(*engine_, taken.view, taken.number);
+  const Heart::Beat beat(engine_->heart.get(), engine_->heart ? this->trial(taken.number).trial_id : -1);
   const Outcome outcome = evaluate(objective, trial, options);
   // A process that was taken for dead may have gone on, and another ended the trial as this one would have.
   const bool lost = taken.view && engine_->has_ended(taken.number);
@@ -174,12 +175,21 @@ void Study::run(const Objective& objective, const OptimizeOptions& options) {
                 "optimize is running on this study already: it cannot be called from its objective");
   const FlagLowerer lowerer(engine_->optimizing);
   engine_->stopping = false;
+  const HeartbeatOptions& heartbeat = engine_->heartbeat;
+  if (heartbeat.interval.count() > 0)
+    engine_->heart = std::make_unique<Heart>(*engine_->backend, heartbeat.interval);
   engine_->duplicates = options.duplicates;
   if (options.deterministic) engine_->prepare_order(options.lag);
   Campaign campaign(options);
   const auto is_over = [&] { return engine_->stopping || campaign.is_over(); };
   const auto take = [&]() -> std::optional<Taken> {
     if (is_over() || !campaign.take_ticket()) return {};
+    if (engine_->heart && !options.deterministic) {  // which has its own way with trials whose process died
+      for (const FrozenTrial& stale : engine_->fail_stale()) {
+        log_warning("trial " + std::to_string(stale.number) + " gave no sign of life; it is FAIL");
+        if (heartbeat.on_stale) heartbeat.on_stale(*this, stale);
+      }
+    }
     return options.deterministic ? engine_->take_in_order(is_over, options.n_total)
                                  : engine_->take_trial(options.n_total);
   };
@@ -195,6 +205,7 @@ void Study::run(const Objective& objective, const OptimizeOptions& options) {
     for (int i = 1; i < threads; ++i) others.emplace_back(work);
     work();
   }
+  engine_->heart.reset();
   campaign.rethrow();
 }
 
@@ -364,17 +375,25 @@ StoredStudy get_study(TrialStore& store, const std::string& name, const std::str
 
 std::unique_ptr<Study::Engine> Study::make_engine(const StoredStudy& study, std::unique_ptr<Backend> backend,
                                                   std::shared_ptr<const Sampler> sampler,
-                                                  std::shared_ptr<const Pruner> pruner) {
+                                                  std::shared_ptr<const Pruner> pruner,
+                                                  const HeartbeatOptions& heartbeat) {
+  if (heartbeat.interval.count() < 0 || heartbeat.grace.count() < 0)
+    fail("a heartbeat's interval and grace are seconds, 0 or more");
+  if (heartbeat.interval.count() > 0 && !backend->has_heartbeats()) {
+    throw Error(ErrorCode::kUnsupported,
+                "heartbeats need a storage of sqlite:/// or postgresql://: memory and journals keep none");
+  }
   if (!sampler) sampler = make_tpe_sampler();
   if (!pruner) pruner = make_median_pruner();
   auto engine = std::make_unique<Engine>(study.name, study.directions, std::move(backend), std::move(sampler),
                                          std::move(pruner));
+  engine->heartbeat = heartbeat;
   engine->backend->refresh(engine->history);
   return engine;
 }
 
 Study Study::make(const StoredStudy& stored, std::unique_ptr<Backend> backend, const StudyOptions& options) {
-  Study study(make_engine(stored, std::move(backend), options.sampler, options.pruner));
+  Study study(make_engine(stored, std::move(backend), options.sampler, options.pruner, options.heartbeat));
   History& history = study.engine_->history;
   if (options.choices_may_grow && !history.choices_may_grow())
     study.engine_->backend->set_study_attr(history, true, kGrowingChoicesAttr, true);
@@ -387,7 +406,7 @@ Study create_study(const StudyOptions& options) {
   if (options.storage.empty()) {
     return Study::make(study, std::make_unique<MemoryBackend>(), options);
   }
-  const std::unique_ptr<TrialStore> store = open_store(options.storage);
+  const std::unique_ptr<TrialStore> store = open_store(options.storage, options.durability);
   try {
     store->create_study(study.name, study.directions);
   } catch (const Error& error) {
@@ -398,9 +417,10 @@ Study create_study(const StudyOptions& options) {
 }
 
 Study load_study(const LoadOptions& options) {
-  const std::unique_ptr<TrialStore> store = open_store(options.storage);
+  const std::unique_ptr<TrialStore> store = open_store(options.storage, options.durability);
   const StoredStudy study = get_study(*store, options.study_name, options.storage);
-  return Study(Study::make_engine(study, store->open(study), options.sampler, options.pruner));
+  return Study(
+      Study::make_engine(study, store->open(study), options.sampler, options.pruner, options.heartbeat));
 }
 
 void delete_study(const std::string& study_name, const std::string& storage) {
@@ -421,6 +441,31 @@ std::vector<std::string> get_all_study_names(const std::string& storage) {
   std::vector<std::string> names;
   for (const auto& study : open_store(storage)->studies()) names.push_back(study.name);
   return names;
+}
+
+std::vector<StudySummary> get_all_study_summaries(const std::string& storage) {
+  const std::unique_ptr<TrialStore> store = open_store(storage);
+  std::vector<StudySummary> summaries;
+  for (const StoredStudy& study : store->studies()) {
+    History history(study.name, study.directions);
+    store->open(study)->refresh(history);
+    StudySummary summary{.study_name = study.name,
+                         .directions = study.directions,
+                         .best_trial = {},
+                         .n_trials = history.size(),
+                         .datetime_start = {},
+                         .user_attrs = history.user_attrs(),
+                         .system_attrs = history.system_attrs()};
+    if (const auto best = history.is_single_objective() ? history.find_best() : std::nullopt)
+      summary.best_trial = history.freeze(*best);
+    for (const TrialRecord& trial : history.trials()) {
+      ++summary.n_by_state[trial.state];
+      if (trial.start && (!summary.datetime_start || *trial.start < *summary.datetime_start))
+        summary.datetime_start = trial.start;
+    }
+    summaries.push_back(std::move(summary));
+  }
+  return summaries;
 }
 
 void Study::copy(const Study& from, const Study& to) {

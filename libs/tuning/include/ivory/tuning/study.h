@@ -14,7 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include <ivory/base/files.h>
 #include <ivory/tuning/frozen_trial.h>
+#include <ivory/tuning/heartbeat.h>
 #include <ivory/tuning/sampler.h>
 #include <ivory/tuning/trial.h>
 
@@ -36,6 +38,9 @@ struct StudyOptions {
   // attribute `ivory:choices_may_grow`. Optuna reads such a study, but refuses to add trials with other
   // choices than the first had.
   bool choices_may_grow = false;
+  // Of the storage, unless its URL says: kFull has what ended survive a power cut.
+  Durability durability = Durability::kProcess;
+  HeartbeatOptions heartbeat = {};  // Errors: kUnsupported if the storage keeps none
 };
 
 struct LoadOptions {
@@ -43,6 +48,8 @@ struct LoadOptions {
   std::string study_name = {};  // empty: the only study there is
   std::shared_ptr<const Sampler> sampler = {};
   std::shared_ptr<const Pruner> pruner = {};
+  Durability durability = Durability::kProcess;
+  HeartbeatOptions heartbeat = {};
 };
 
 // What becomes of a trial whose parameters, once all are suggested, are those of a COMPLETE one. Its
@@ -180,7 +187,8 @@ class Study {
   explicit Study(std::unique_ptr<Engine> engine) noexcept;
   static std::unique_ptr<Engine> make_engine(const StoredStudy& study, std::unique_ptr<Backend> backend,
                                              std::shared_ptr<const Sampler> sampler,
-                                             std::shared_ptr<const Pruner> pruner);
+                                             std::shared_ptr<const Pruner> pruner,
+                                             const HeartbeatOptions& heartbeat);
   static Study make(const StoredStudy& stored, std::unique_ptr<Backend> backend, const StudyOptions& options);
   static void copy(const Study& from, const Study& to);
   void run(const Objective& objective, const OptimizeOptions& options);
@@ -189,11 +197,12 @@ class Study {
 };
 
 // Storages: "sqlite:///PATH" is a SQLite file with Optuna's schema, "journal:///PATH" Optuna's journal file
-// (PATH relative to the working directory; with a fourth slash, absolute). Any number of processes, Optuna's
-// too, may work on one study; each keeps what it has seen and reads what is new. A finished trial survives
-// the death of its process, not a power cut. Errors: kInvalidArgument for another scheme, for a database of
-// another schema, for a journal with a line that is no
-//   record; kConflict for a name that is taken; kIo when the medium fails or is read-only.
+// (PATH relative to the working directory; with a fourth slash, absolute), "postgresql://USER@HOST/NAME" a
+// database with Optuna's schema on a server. Any number of processes, Optuna's too, may work on one study;
+// each keeps what it has seen and reads what is new. A finished trial survives the death of its process; with
+// "?durability=full" in the URL a power cut too. Errors: kInvalidArgument for another scheme, for a database
+// of another schema, for a journal with a line that is no record; kConflict for a name that is taken; kIo
+// when the medium fails or is read-only; kUnsupported for PostgreSQL where its client library is missing.
 [[nodiscard]] Study create_study(const StudyOptions& options = {});
 // Errors: kNotFound, with the nearest name, if there is no such study.
 [[nodiscard]] Study load_study(const LoadOptions& options);
@@ -202,6 +211,18 @@ void delete_study(const std::string& study_name, const std::string& storage);
 void copy_study(const std::string& from_name, const std::string& from_storage, const std::string& to_storage,
                 const std::string& to_name = {});
 [[nodiscard]] std::vector<std::string> get_all_study_names(const std::string& storage);
+
+struct StudySummary {
+  std::string study_name;
+  std::vector<Direction> directions;
+  std::optional<FrozenTrial> best_trial;  // of one objective, if any trial is complete and feasible
+  std::int64_t n_trials = 0;
+  std::map<TrialState, std::int64_t> n_by_state = {};
+  std::optional<Time> datetime_start;  // of the first trial
+  Params user_attrs, system_attrs;
+};
+// By the order of their creation.
+[[nodiscard]] std::vector<StudySummary> get_all_study_summaries(const std::string& storage);
 
 // A record to add to a study: COMPLETE with these values unless said otherwise; it starts and ends now.
 // Errors: what FrozenTrial::validate says.
