@@ -275,6 +275,17 @@ TEST(Resume, TakesAFailedRunUpWithoutItsError) {
   EXPECT_THAT(*reason_not_to_resume(client, id), HasSubstr("run#0 is FINISHED"));
 }
 
+TEST(Resume, HasNothingInAStoreThatAKilledProcessWasAboutToFill) {
+  const Project project;
+  project.write("mlflow.db", "");
+  const Client client = create_client(project.path());
+  EXPECT_FALSE(client.tracker()->exists());
+  ivory::Run run = client.create_run("line", {{"epochs", 1}});
+  run.start("both");
+  EXPECT_EQ(run.name(), "run#0");
+  EXPECT_TRUE(client.tracker()->exists());
+}
+
 TEST(Resume, LeavesARunAloneWhoseProcessIsAlive) {
   const Project project;
   const Client client = create_client(project.path());

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <ivory/base/error.h>
+
 namespace ivory {
 
 Tracker::Tracker(std::string tracking_uri, Durability durability)
@@ -19,7 +21,12 @@ tracking::TrackingStore& Tracker::store() {
 
 bool Tracker::exists() {
   if (!tracking::store_exists(uri_, options())) return false;
-  static_cast<void>(open_read_only());
+  try {
+    static_cast<void>(open_read_only());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    return false;  // an empty file: whoever was about to fill it was killed
+  }
   return true;
 }
 
