@@ -136,7 +136,7 @@ std::unique_ptr<ErrorEvaluator> make_median_error_evaluator(
 Terminator::Terminator(TerminatorOptions options) : options_(std::move(options)) {
   if (options_.min_n_trials < 1)
     fail("min_n_trials is 1 or more; got " + std::to_string(options_.min_n_trials));
-  if (!options_.improvement) options_.improvement = make_best_value_stagnation_evaluator();
+  if (!options_.improvement) options_.improvement = make_regret_bound_evaluator();
   if (!options_.error) options_.error = options_.improvement->make_error_evaluator();
 }
 

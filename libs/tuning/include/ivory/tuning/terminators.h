@@ -43,6 +43,34 @@ class ImprovementEvaluator {
 [[nodiscard]] std::unique_ptr<ImprovementEvaluator> make_best_value_stagnation_evaluator(
     std::int64_t max_stagnation_trials = 30);
 
+struct RegretBoundOptions {
+  double top_trials_ratio = 0.5;   // the part of the COMPLETE trials that is looked at, the best ones …
+  std::int64_t min_n_trials = 20;  // … and at least so many
+  std::uint64_t seed = 0;          // of the points that stand for the space
+};
+// A bound on how far the best value is from the best there is, in the objective's unit: under a Gaussian
+// process that is fitted to the best trials, the greatest upper confidence bound in the space less the
+// greatest lower one of a trial, to minimize the other way round (Makarova et al., Automatic Termination for
+// Hyperparameter Optimization, 2022; confidence as in Srinivas et al. 2010 with delta 0.1, scaled down by 5).
+// Looks at the parameters that all COMPLETE trials have. A call fits a process: some milliseconds for tens of
+// trials, with their cube. Errors: kInvalidArgument for options that make no sense, and if trials have no
+// parameter in common.
+[[nodiscard]] std::unique_ptr<ImprovementEvaluator> make_regret_bound_evaluator(
+    const RegretBoundOptions& options = {});
+
+struct EmmrOptions {
+  bool deterministic_objective = false;
+  double delta = 0.1;  // the chance that the bound does not hold
+  std::int64_t min_n_trials = 2;
+  std::uint64_t seed = 0;
+};
+// The gap of expected minimum simple regrets: how much the latest trial changed what two Gaussian processes,
+// with and without it, expect of the best value; in standard deviations of the values (Ishibashi et al., A
+// Stopping Criterion for Bayesian Optimization by the Gap of Expected Minimum Simple Regrets, 2023). Goes
+// with the median error. Huge while there are fewer trials, or no common parameter. Costs two fits. Errors:
+// kInvalidArgument for options that make no sense.
+[[nodiscard]] std::unique_ptr<ImprovementEvaluator> make_emmr_evaluator(const EmmrOptions& options = {});
+
 // The error of a mean over folds, of the best trial: with the scores of k folds that the objective has given
 // to report_cross_validation_scores, sqrt((1 / k + 1 / (k - 1)) variance) (Nadeau and Bengio, Inference for
 // the Generalization Error, 2003; Makarova et al., Automatic Termination for Hyperparameter Optimization,
@@ -68,7 +96,7 @@ struct MedianErrorOptions {
     std::shared_ptr<const ImprovementEvaluator> improvement, const MedianErrorOptions& options = {});
 
 struct TerminatorOptions {
-  std::shared_ptr<const ImprovementEvaluator> improvement = {};  // none: stagnation of the best value
+  std::shared_ptr<const ImprovementEvaluator> improvement = {};  // none: the regret bound
   std::shared_ptr<const ErrorEvaluator> error = {};              // none: the one that goes with it
   std::int64_t min_n_trials = 20;                                // COMPLETE ones before it may say so
 };
