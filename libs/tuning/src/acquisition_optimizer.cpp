@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "box_minimizer.h"
 #include "gp_kernel.h"
@@ -40,8 +41,8 @@ std::vector<std::size_t> choose_starts(const std::vector<double>& values, std::s
 
 class Climber {
  public:
-  Climber(Acquisition& acquisition, const UnitSpace& space)
-      : acquisition_(acquisition), space_(space), scales_(acquisition.length_scales()) {
+  Climber(Acquisition& acquisition, const UnitSpace& space, UnitBox box)
+      : acquisition_(acquisition), space_(space), box_(std::move(box)), scales_(acquisition.length_scales()) {
     for (std::size_t d = 0; d < space.size(); ++d) (space.is_discrete(d) ? discrete_ : smooth_).push_back(d);
   }
 
@@ -59,12 +60,13 @@ class Climber {
   void follow_gradient(const std::vector<Candidate*>& open) {
     std::vector<BoxMinimizer> minimizers;
     for (const Candidate* candidate : open) {
-      std::vector<double> start, upper;
+      std::vector<double> start, lower, upper;
       for (const std::size_t d : smooth_) {
         start.push_back(candidate->point[d] / scales_[d]);
-        upper.push_back(1 / scales_[d]);
+        lower.push_back(box_.lower[d] / scales_[d]);
+        upper.push_back(box_.upper[d] / scales_[d]);
       }
-      minimizers.emplace_back(start, std::vector<double>(smooth_.size()), upper,
+      minimizers.emplace_back(start, lower, upper,
                               BoxMinimizerOptions{.gradient_tolerance = kTolerance, .max_iterations = 200});
     }
     for (;;) {
@@ -85,7 +87,8 @@ class Climber {
 
   void place(std::span<const double> scaled, std::span<double> point) const {
     for (std::size_t k = 0; k < smooth_.size(); ++k)
-      point[smooth_[k]] = std::clamp(scaled[k] * scales_[smooth_[k]], 0.0, 1.0);
+      point[smooth_[k]] =
+          std::clamp(scaled[k] * scales_[smooth_[k]], box_.lower[smooth_[k]], box_.upper[smooth_[k]]);
   }
 
   void feed(const std::vector<Candidate*>& open, std::vector<BoxMinimizer>& minimizers,
@@ -157,6 +160,7 @@ class Climber {
 
   Acquisition& acquisition_;
   const UnitSpace& space_;
+  UnitBox box_;
   std::vector<double> scales_;
   std::vector<std::size_t> smooth_, discrete_;
 };
@@ -217,14 +221,21 @@ double UnitSpace::at_fraction(std::size_t d, double fraction) const {
 }
 
 std::vector<double> maximize_acquisition(Acquisition& acquisition, const UnitSpace& space,
-                                         const std::vector<std::vector<double>>& known, Rng& rng) {
+                                         const std::vector<std::vector<double>>& known, Rng& rng,
+                                         const UnitBox& given) {
   const std::size_t n = space.size();
+  UnitBox box = given;
+  if (box.lower.empty()) box = {std::vector<double>(n, 0.0), std::vector<double>(n, 1.0)};
   const SobolSequence sequence(n, true, rng.next64());
   std::vector<double> samples(kSamples * n), values(kSamples);
   for (std::size_t s = 0; s < kSamples; ++s) {
     const std::span<double> point = std::span(samples).subspan(s * n, n);
     sequence.write_point(s, point);
-    for (std::size_t d = 0; d < n; ++d) point[d] = space.at_fraction(d, point[d]);
+    for (std::size_t d = 0; d < n; ++d) {
+      const bool choice = space.distribution(d).is_categorical();
+      const double fraction = choice ? point[d] : box.lower[d] + point[d] * (box.upper[d] - box.lower[d]);
+      point[d] = space.at_fraction(d, fraction);
+    }
   }
   acquisition.set_rough(true);
   for (std::size_t begin = 0; begin < kSamples; begin += kTileWidth)
@@ -239,7 +250,7 @@ std::vector<double> maximize_acquisition(Acquisition& acquisition, const UnitSpa
   for (const auto& point : known) candidates.push_back({point, 0});
   for (Candidate& candidate : candidates)
     acquisition.evaluate(candidate.point, std::span(&candidate.value, 1));
-  Climber(acquisition, space).climb(candidates);
+  Climber(acquisition, space, std::move(box)).climb(candidates);
   return std::ranges::max_element(candidates, {}, &Candidate::value)->point;
 }
 

@@ -35,11 +35,16 @@ class UnitSpace {
   std::vector<std::size_t> levels_;
 };
 
+// Where to look: of each parameter an interval of its coordinates. Empty: everywhere. Choices are not bound.
+struct UnitBox {
+  std::vector<double> lower, upper;
+};
+
 // Looks at 2,048 points of a Sobol sequence, starts from the best one, others drawn by their promise, and
 // `known` (good points of the past; at most 9), ten in all; then by turns climbs along the gradient and tries
 // the values of each discrete parameter, until neither helps.
 [[nodiscard]] std::vector<double> maximize_acquisition(Acquisition& acquisition, const UnitSpace& space,
                                                        const std::vector<std::vector<double>>& known,
-                                                       Rng& rng);
+                                                       Rng& rng, const UnitBox& box = {});
 
 }  // namespace ivory::tuning

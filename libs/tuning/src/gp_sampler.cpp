@@ -12,6 +12,8 @@
 #include "gaussian_process.h"
 #include "published.h"
 #include "space.h"
+#include "trust_region.h"
+#include "value_warping.h"
 
 namespace ivory::tuning {
 namespace {
@@ -113,6 +115,7 @@ class GpSampler final : public Sampler {
     for (std::size_t m = 0; m < objectives.size(); ++m) {
       for (const std::int64_t number : numbers)
         objectives[m].push_back(-history.sign(m) * history.trial(number).values[m]);
+      if (options_.warp_values) warp(objectives[m]);
       standardize(objectives[m]);
     }
     Columns constraints = constraints_of(history, numbers);
@@ -141,7 +144,25 @@ class GpSampler final : public Sampler {
                              .thresholds = thresholds,
                              .feasible = feasible,
                              .seed = rng.next64()});
-    return maximize_acquisition(acquisition, space, good_points(points, objectives, feasible, rng), rng);
+    const auto good = good_points(points, objectives, feasible, rng);
+    const bool local =
+        options_.trust_region && objectives.size() == 1 && !good.empty() && context.number() % 2 == 1;
+    return maximize_acquisition(acquisition, space, good, rng,
+                                local ? box_around(good.front(), space, objectives.front()) : UnitBox{});
+  }
+
+  // `values` by number, greater is better.
+  [[nodiscard]] UnitBox box_around(const std::vector<double>& centre, const UnitSpace& space,
+                                   const std::vector<double>& values) const {
+    const double length =
+        trust_region_side(values, static_cast<std::size_t>(options_.n_startup_trials), centre.size());
+    UnitBox box;
+    for (std::size_t d = 0; d < centre.size(); ++d) {
+      const bool choice = space.distribution(d).is_categorical();
+      box.lower.push_back(choice ? 0 : std::max(0.0, centre[d] - length / 2));
+      box.upper.push_back(choice ? 1 : std::min(1.0, centre[d] + length / 2));
+    }
+    return box;
   }
 
   // Adds a trial that has all parameters, of a running one those fixed at its start too.

@@ -214,9 +214,9 @@ class NsgaSampler : public Sampler {
   }
 
  protected:
-  NsgaSampler(std::string_view name, std::string_view key, Breeding breeding,
+  NsgaSampler(std::string_view name, std::string_view key, const Breeding& breeding,
               const std::optional<std::uint64_t>& seed)
-      : name_(name), key_(key), breeding_(std::move(breeding)), seed_(seed_or_random(seed)) {
+      : name_(name), key_(key), breeding_(breeding), seed_(seed_or_random(seed)) {
     check(breeding_);
   }
   [[nodiscard]] std::size_t population_size() const noexcept {

@@ -6,6 +6,8 @@ namespace ivory::tuning {
 
 std::span<const SamplerEntry> sampler_table() {
   static constexpr std::array kTable{
+      SamplerEntry{"auto", "picks a sampler by the space, the objectives and the trials so far",
+                   [](std::uint64_t seed) { return make_auto_sampler({.seed = seed}); }},
       SamplerEntry{"tpe", "draws from where good trials are dense and bad ones are not",
                    [](std::uint64_t seed) { return make_tpe_sampler({.seed = seed}); }},
       SamplerEntry{"random", "evenly from each range",

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <ivory/tuning/auto_sampler.h>
 #include <ivory/tuning/nsga_samplers.h>
 #include <ivory/tuning/sampler.h>
 
@@ -88,6 +89,13 @@ struct CmaEsOptions {
 struct GpOptions {
   std::int64_t n_startup_trials = 10;    // COMPLETE trials that are sampled at random first
   bool deterministic_objective = false;  // the same parameters give the same value: no noise
+  // Bad values are pressed together before the fit, so that the model follows the good ones (Song et al.,
+  // The Vizier Gaussian Process Bandit Algorithm, arXiv 2408.11527).
+  bool warp_values = false;
+  // Of one objective: every other trial stays in a box around the best one that shrinks while nothing better
+  // is found and grows with what is (Eriksson et al., Scalable Global Optimization via Local Bayesian
+  // Optimization, NeurIPS 2019).
+  bool trust_region = false;
   std::optional<std::uint64_t> seed = {};
 };
 // Gaussian processes (a Matern 5/2 kernel with a length scale a parameter, fitted to its greatest posterior)
