@@ -1,7 +1,8 @@
 // How good samplers are on known functions; Optuna's side and the tables: tuning_quality.py, which says what
 // the lines are. The functions: tuning_functions.py has the same ones.
 //   tuning_quality probe                                values of the functions at fixed points, to compare
-//   tuning_quality ivory --out FILE [--first-seed N] [--seeds N] SAMPLER…    results that FILE has not yet
+//   tuning_quality ivory --out FILE [--first-seed N] [--seeds N] [--function NAME]… SAMPLER…
+// adds the results that FILE has not yet.
 // "two:nsga2" is the sampler nsga2 on the functions of two objectives.
 #include <algorithm>
 #include <array>
@@ -389,6 +390,7 @@ struct Request {
   std::string out;
   std::uint64_t first_seed = 0, seeds = 20;
   std::vector<std::string> samplers;
+  std::set<std::string> functions = {};  // empty: all
 };
 
 Request parse(std::span<char*> words) {
@@ -403,6 +405,8 @@ Request parse(std::span<char*> words) {
       request.first_seed = std::stoull(words[++i]);
     } else if (word == "--seeds") {
       request.seeds = std::stoull(words[++i]);
+    } else if (word == "--function") {
+      request.functions.insert(words[++i]);
     } else {
       request.samplers.push_back(word);
     }
@@ -434,7 +438,8 @@ void run(const Request& request) {
     for (std::uint64_t seed = request.first_seed; seed < request.first_seed + request.seeds; ++seed) {
       for (const auto& function : functions()) {
         const std::string key = "ivory," + sampler + ',' + function.name + ',' + std::to_string(seed);
-        if (two == function.reference.empty() || done.contains(key)) continue;
+        const bool wanted = request.functions.empty() || request.functions.contains(function.name);
+        if (!wanted || two == function.reference.empty() || done.contains(key)) continue;
         file << key << ',' << measure(function, name, seed) << std::endl;
       }
     }

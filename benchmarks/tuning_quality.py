@@ -24,7 +24,7 @@ from tuning_functions import FURTHER, SINGLE, SPECIFIED, TWO, Probe, hypervolume
 BUDGETS = (20, 50, 100, 200)  # of one objective: the best value so far
 FRONT_BUDGETS = (50, 100, 200, 300)  # of two: the hypervolume so far
 SEEDS = 20
-GP_SEEDS, GP_TRIALS = 5, 100  # Optuna's GP takes 26 s for 200 trials of 5 parameters
+GP_SEEDS, GP_TRIALS = 5, 50  # Optuna's GP takes 26 s for 200 trials of 5 parameters
 
 
 # ---- Optuna's side
