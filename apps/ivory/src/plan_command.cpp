@@ -44,7 +44,7 @@ struct Estimate {
 
 std::string time_text(Seconds time) {
   const auto s = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-  if (s < 60) return fmt::format("{:.1f} s", time.count());
+  if (s < 60) return fmt::format("{:.3g} s", time.count());
   return s < 3600 ? fmt::format("{} min {} s", s / 60, s % 60)
                   : fmt::format("{} h {} min", s / 3600, s / 60 % 60);
 }

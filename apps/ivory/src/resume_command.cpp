@@ -40,7 +40,7 @@ class ResumeCommand final : public RunsCommand {
  private:
   static void check(const Client& client, const RunRecord& run) {
     if (const auto reason = reason_not_to_resume(client, run.run_id))
-      throw Error(ErrorCode::kConflict, *reason + ": there is nothing to resume");
+      throw Error(ErrorCode::kConflict, "there is nothing to resume: " + *reason);
   }
 
   // As its file was when the run was made; one killed before it had written that: as the file is now.
