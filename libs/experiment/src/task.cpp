@@ -28,8 +28,6 @@ constexpr const char* kMember = "task";
 constexpr const char* kRecorder = "$recorder";  // a name that no member of a parameter file has
 constexpr std::size_t kLongestTag = 8000;       // in characters, which are bytes at most
 
-Params or_map(Params params) { return params.is_null() ? Params::map() : params; }
-
 std::shared_ptr<const Workshop> default_workshop(const Params& params) {
   if (!params.contains("run")) return nullptr;
   auto workshop = std::make_shared<Workshop>();
@@ -72,13 +70,13 @@ std::int64_t fold_of(const Run& run) {
 
 // The member `task`.
 struct Task::State {
-  std::optional<NumberedPlan> plan;
+  std::unique_ptr<const NumberedPlan> plan;  // null before the first
   RunScores scores;
 
   // Goes over to a plan; the numbers of its runs follow those of the plans before.
   void change(const RunPlan& next) {
-    const std::size_t first = plan ? plan->first_index + plan->plan.size() : 0;
-    plan = NumberedPlan{next, first};
+    const std::size_t first = plan != nullptr ? plan->first_index + plan->plan.size() : 0;
+    plan = std::make_unique<const NumberedPlan>(NumberedPlan{next, first});
     scores.clear();
   }
 
@@ -86,18 +84,19 @@ struct Task::State {
     Params list = Params::list();
     for (const auto& [index, score] : scores)
       list.push_back(Params::list({index, score.best_score, score.maximize}));
-    Params state = plan ? plan->to_params() : Params::map();
+    Params state = plan != nullptr ? plan->to_params() : Params::map();
     state.set("scores", std::move(list));
     return state;
   }
 
   void load_state_dict(const Params& state) {
-    std::optional<NumberedPlan> loaded;
-    if (state.contains("plan")) loaded = NumberedPlan::from_params(state);
+    std::unique_ptr<const NumberedPlan> loaded;
+    if (state.contains("plan"))
+      loaded = std::make_unique<const NumberedPlan>(NumberedPlan::from_params(state));
     RunScores finished;
     for (const Params& score : state.at("scores").elements()) {
       const std::int64_t index = score.at(std::size_t{0}).as_int();
-      if (!loaded || index < 0 || static_cast<std::size_t>(index) >= loaded->plan.size())
+      if (loaded == nullptr || index < 0 || static_cast<std::size_t>(index) >= loaded->plan.size())
         throw Error(ErrorCode::kInvalidArgument, "there is no run " + std::to_string(index) + " in the plan");
       finished[static_cast<std::size_t>(index)] = {detail::real_of(score.at(1)), score.at(2).as_bool()};
     }
@@ -112,7 +111,7 @@ struct Task::Finished {
 };
 
 Task::Task(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances)
-    : Run(or_map(std::move(params)), std::move(instances)), state_(std::make_shared<State>()) {
+    : Run(std::move(params), std::move(instances)), state_(std::make_shared<State>()) {
   workshop_ = std::move(workshop);
   if (!params_.contains(kMember)) params_.set(kMember, Params::map());
   set(kMember, Value::object(state_));
@@ -142,17 +141,18 @@ void Task::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name, 
 
 // Goes on where the process that had it stopped.
 void Task::take_recorded() {
-  state_->plan = find_plan(find_store()->get_run(id_));
-  if (!state_->plan) return;
+  const auto recorded = find_plan(find_store()->get_run(id_));
+  if (!recorded) return;
+  state_->plan = std::make_unique<const NumberedPlan>(*recorded);
   for (const tracking::RunRecord& run : nested_runs(*find_store(), id_, true))
     if (const auto index = find_index(run); index && run.status == tracking::RunStatus::kFinished)
       state_->scores[*index] = score_of(run);
 }
 
-const RunPlan* Task::plan() const noexcept { return state_->plan ? &state_->plan->plan : nullptr; }
+const RunPlan* Task::plan() const noexcept { return state_->plan == nullptr ? nullptr : &state_->plan->plan; }
 
 void Task::begin(const RunPlan& plan) {
-  if (!state_->plan || state_->plan->plan != plan) state_->change(plan);
+  if (state_->plan == nullptr || state_->plan->plan != plan) state_->change(plan);
   record_plan();
 }
 
@@ -175,11 +175,11 @@ void Task::record_plan() {
 }
 
 RunOrigin Task::origin(std::size_t index) const {
-  return {.parent_run_id = id_, .index = (state_->plan ? state_->plan->first_index : 0) + index};
+  return {.parent_run_id = id_, .index = (state_->plan == nullptr ? 0 : state_->plan->first_index) + index};
 }
 
 std::optional<std::size_t> Task::find_index(const tracking::RunRecord& run) const {
-  return state_->plan ? state_->plan->find_index(run) : std::nullopt;
+  return state_->plan == nullptr ? std::nullopt : state_->plan->find_index(run);
 }
 
 const RunScores& Task::scores() const noexcept { return state_->scores; }
@@ -323,7 +323,7 @@ TaskRuns::Iterator TaskRuns::begin() {
 
 // The present run is over, and goes.
 void TaskRuns::leave() {
-  if (run_) task_->take(index_, *run_);
+  if (run_ != nullptr) task_->take(index_, *run_);
   run_.reset();
 }
 
@@ -339,7 +339,7 @@ void TaskRuns::make() {
   if (done()) return task_->finish();
   arguments_ = plan_.arguments(index_, task_->scores());
   const Creator& creator = *task_;
-  run_.emplace(creator.create_run(arguments_, "run", task_->origin(index_)));
+  run_ = std::make_unique<Run>(creator.create_run(arguments_, "run", task_->origin(index_)));
   if (task_->find_store() == nullptr)
     run_->set(kRecorder, Value::object(std::make_shared<RunRecorder>(nullptr)));
 }

@@ -110,6 +110,7 @@ class Client : public Entity {
   [[nodiscard]] Collection load_results(const std::vector<std::string>& runs,
                                         Reduction reduction = Reduction::kNone, bool verbose = false) const;
 
+  // The counts that these give may be of no interest. NOLINTBEGIN(modernize-use-nodiscard)
   // Logs params that older runs of the experiment lack, with these values. Gives the number of runs changed.
   std::size_t update_params(std::string_view name, const Params& defaults) const;
   // Nests the runs under `parent`.

@@ -152,7 +152,7 @@ class TaskRuns {
   RunPlan plan_;
   std::size_t index_ = 0;
   Params arguments_ = Params::map();
-  std::optional<Run> run_;
+  std::unique_ptr<Run> run_;
   bool anew_;  // not what is left of the task's present plan
   bool begun_ = false;
   int exceptions_;  // in flight when it was made
