@@ -113,16 +113,21 @@ std::string outcome(const SamplerEntry& sampler, const PrunerEntry& pruner, cons
   return describe(study);
 }
 
+// Some take long for a suggestion.
+std::int64_t trial_count(const SamplerEntry& sampler, std::int64_t count) {
+  return sampler.name == "gp" || sampler.name == "auto" ? 14 : count;
+}
+
 class Deterministic : public testing::TestWithParam<std::tuple<SamplerEntry, PrunerEntry>> {};
 
 TEST_P(Deterministic, IsTheSameAtAnyNumberOfThreads) {
   const auto& [sampler, pruner] = GetParam();
-  constexpr std::int64_t kTrials = 40;
+  const std::int64_t trials = trial_count(sampler, 40);
   for (const bool several : {false, true}) {
     if (several && !sampler.several_objectives) continue;
-    const std::string expected = outcome(sampler, pruner, {.several = several}, kTrials);
+    const std::string expected = outcome(sampler, pruner, {.several = several}, trials);
     for (const int jobs : {2, 4, 8})
-      EXPECT_EQ(outcome(sampler, pruner, {.jobs = jobs, .several = several}, kTrials), expected) << jobs;
+      EXPECT_EQ(outcome(sampler, pruner, {.jobs = jobs, .several = several}, trials), expected) << jobs;
   }
 }
 
@@ -164,14 +169,14 @@ class DeterministicStore : public testing::TestWithParam<StoreAndSampler> {
 };
 
 TEST_P(DeterministicStore, IsTheSameWithSeveralProcesses) {
-  constexpr std::int64_t kTrials = 30;
+  const std::int64_t trials = trial_count(sampler(), 30);
   for (const bool several : {false, true}) {
     if (several && !sampler().several_objectives) continue;
-    const std::string expected = outcome(sampler(), pruner(), {.several = several}, kTrials);
+    const std::string expected = outcome(sampler(), pruner(), {.several = several}, trials);
     const Way shared = way(several, 2, several ? "several" : "one");
     static_cast<void>(make_study(sampler(), pruner(), shared));
     std::vector<pid_t> children;
-    for (int i = 0; i < 3; ++i) children.push_back(take_part(sampler(), pruner(), shared, kTrials));
+    for (int i = 0; i < 3; ++i) children.push_back(take_part(sampler(), pruner(), shared, trials));
     for (const pid_t child : children) {
       int status = 0;
       ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -182,27 +187,27 @@ TEST_P(DeterministicStore, IsTheSameWithSeveralProcesses) {
 }
 
 TEST_P(DeterministicStore, IsTheSameAfterKillsAndResumes) {
-  constexpr std::int64_t kTrials = 40;
+  const std::int64_t trials = trial_count(sampler(), 40);
   for (const bool several : {false, true}) {
     if (several && !sampler().several_objectives) continue;
-    const std::string expected = outcome(sampler(), pruner(), {.several = several}, kTrials);
+    const std::string expected = outcome(sampler(), pruner(), {.several = several}, trials);
     const Way shared = way(several, 3, several ? "several" : "one");
     static_cast<void>(make_study(sampler(), pruner(), shared));
     for (int i = 0; i < 4; ++i) {
-      const pid_t child = take_part(sampler(), pruner(), shared, kTrials);
+      const pid_t child = take_part(sampler(), pruner(), shared, trials);
       std::this_thread::sleep_for(std::chrono::milliseconds(15 + 11 * i));
       ::kill(child, SIGKILL);
       ::waitpid(child, nullptr, 0);
       // A journal's lock that the dead left would be taken over after 30 seconds.
       std::filesystem::remove(folder_.path() / (several ? "several.lock" : "one.lock"));
     }
-    EXPECT_EQ(outcome(sampler(), pruner(), shared, kTrials), expected);
+    EXPECT_EQ(outcome(sampler(), pruner(), shared, trials), expected);
   }
 }
 
 TEST_P(DeterministicStore, ALivingProcessTakesUpWhatADeadOneLeft) {
-  constexpr std::int64_t kTrials = 40;
-  const std::string expected = outcome(sampler(), pruner(), {}, kTrials);
+  const std::int64_t trials = trial_count(sampler(), 40);
+  const std::string expected = outcome(sampler(), pruner(), {}, trials);
   const Way shared = way(false, 1, "one");
   static_cast<void>(make_study(sampler(), pruner(), shared));
   const std::filesystem::path stuck = folder_.path() / "stuck";
@@ -216,10 +221,10 @@ TEST_P(DeterministicStore, ALivingProcessTakesUpWhatADeadOneLeft) {
           write_file(stuck, "");
           for (;;) ::pause();
         },
-        {.n_total = kTrials, .deterministic = true, .lag = shared.lag});
+        {.n_total = trials, .deterministic = true, .lag = shared.lag});
   }
   while (!std::filesystem::exists(stuck)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  const pid_t second = take_part(sampler(), pruner(), shared, kTrials);
+  const pid_t second = take_part(sampler(), pruner(), shared, trials);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   ::kill(first, SIGKILL);
   ::waitpid(first, nullptr, 0);

@@ -96,6 +96,107 @@ TEST_P(PrunerContract, TakesNaNsAndInfinities) {
   EXPECT_EQ(study.size(), 40);
 }
 
+// Of a trial: by fold and step, a value an objective.
+using FoldReports = std::vector<std::vector<std::vector<double>>>;
+
+Study study_of_several(std::unique_ptr<Pruner> pruner, const std::vector<Direction>& directions) {
+  return create_study({.directions = directions,
+                       .study_name = "several",
+                       .sampler = make_random_sampler({.seed = 1}),
+                       .pruner = std::move(pruner)});
+}
+
+// Returns (fold, step) at which the trial is pruned, or (-1, -1). The trial ends with the last report.
+std::pair<int, int> run_folds(Study& study, const FoldReports& reports, bool with_folds = true) {
+  const auto trial = study.ask();
+  for (std::size_t fold = 0; fold < reports.size(); ++fold) {
+    for (std::size_t step = 0; step < reports[fold].size(); ++step) {
+      const auto at = static_cast<std::int64_t>(step);
+      const auto of = with_folds ? std::optional(static_cast<std::int64_t>(fold)) : std::nullopt;
+      trial->report(reports[fold][step], at, of);
+      if (!trial->should_prune()) continue;
+      study.tell(*trial, TrialState::kPruned);
+      return {static_cast<int>(fold), static_cast<int>(step)};
+    }
+  }
+  study.tell(*trial, reports.back().back());
+  return {-1, -1};
+}
+
+FoldReports random_reports(Rng& rng, std::span<const double> signs, double offset = 0) {
+  FoldReports reports(3, std::vector(6, std::vector<double>(signs.size())));
+  for (auto& fold : reports) {
+    for (std::size_t step = 0; step < fold.size(); ++step) {
+      for (std::size_t k = 0; k < signs.size(); ++k)
+        fold[step][k] = signs[k] * (offset + rng.uniform() + 1.0 / static_cast<double>(step + 1));
+    }
+  }
+  return reports;
+}
+
+TEST_P(PrunerContract, AFoldAloneDecidesAsATrialWithoutFolds) {
+  if (GetParam().name == "wilcoxon") GTEST_SKIP() << "its instances are the folds themselves";
+  std::vector<std::vector<int>> decisions;
+  for (const bool with_folds : {false, true}) {
+    Study study = study_with(GetParam().make(), Direction::kMinimize, "folds");
+    auto& decided = decisions.emplace_back();
+    Rng rng({.seed = 8});
+    const std::vector<double> signs{1};
+    for (int i = 0; i < 30; ++i) {
+      FoldReports reports = random_reports(rng, signs);
+      reports.resize(1);
+      decided.push_back(run_folds(study, reports, with_folds).second);
+    }
+  }
+  EXPECT_EQ(decisions[0], decisions[1]);
+}
+
+TEST_P(PrunerContract, NeverGivesUpATrialThatIsBestInEachFoldAndObjective) {
+  const std::vector<double> signs{1, -1};
+  Study study = study_of_several(GetParam().make(), {Direction::kMinimize, Direction::kMaximize});
+  for (int i = 0; i < 20; ++i) {
+    FoldReports reports(3);
+    for (auto& fold : reports) {
+      for (int step = 0; step < 30; ++step) fold.push_back({100.0 - 2 * i - step, -100.0 + 2 * i + step});
+    }
+    EXPECT_EQ(run_folds(study, reports), std::pair(-1, -1)) << GetParam().name << " trial " << i;
+  }
+}
+
+TEST_P(PrunerContract, ItsDecisionsWithSeveralObjectivesDoNotDependOnTheirDirections) {
+  std::vector<std::vector<std::pair<int, int>>> decisions;
+  for (const double sign : {1.0, -1.0}) {
+    const std::vector<double> signs{1, sign};
+    const Direction second = sign > 0 ? Direction::kMinimize : Direction::kMaximize;
+    Study study = study_of_several(GetParam().make(), {Direction::kMinimize, second});
+    auto& decided = decisions.emplace_back();
+    Rng rng({.seed = 9});
+    for (int i = 0; i < 30; ++i) decided.push_back(run_folds(study, random_reports(rng, signs)));
+  }
+  EXPECT_EQ(decisions[0], decisions[1]);
+}
+
+TEST_P(PrunerContract, TakesNaNsAndInfinitiesOfSeveralObjectivesInFolds) {
+  Study study = study_of_several(GetParam().make(), {Direction::kMinimize, Direction::kMaximize});
+  Rng rng({.seed = 6});
+  for (int i = 0; i < 40; ++i) {
+    FoldReports reports(2, std::vector(4, std::vector<double>(2)));
+    for (auto& fold : reports) {
+      for (auto& values : fold) {
+        for (double& value : values) {
+          const auto kind = rng.below(8);
+          value = kind == 0 ? kNan : kind == 1 ? HUGE_VAL : kind == 2 ? -HUGE_VAL : rng.uniform();
+        }
+      }
+    }
+    reports.back().back() = {0.5, 0.5};
+    run_folds(study, reports);
+    const FrozenTrial trial = study.trial(i);
+    EXPECT_TRUE(is_finished(trial.state));
+    for (const double value : trial.values) EXPECT_FALSE(std::isnan(value));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, PrunerContract, testing::ValuesIn(pruner_table().begin(), pruner_table().end()),
                          [](const auto& info) { return std::string(info.param.name); });
 
@@ -215,6 +316,64 @@ TEST(Pruners, RefuseOptionsThatMakeNoSense) {
               HasSubstr("lower <= upper"));
   EXPECT_THAT(message_of([] { (void)make_patient_pruner(nullptr, -1); }), HasSubstr("patience"));
   EXPECT_THAT(message_of([] { (void)make_wilcoxon_pruner({.p_threshold = 2}); }), HasSubstr("p_threshold"));
+}
+
+TEST(PercentilePruner, ComparesTheSameStepOfTheSameFold) {
+  Study study = study_with(make_median_pruner({.n_startup_trials = 1}));
+  EXPECT_EQ(run_folds(study, {{{1}, {0.5}}, {{9}, {8}}}), std::pair(-1, -1));
+  // Worse than fold 0 of the first trial, better than its fold 1.
+  EXPECT_EQ(run_folds(study, {{{0.9}, {0.4}}, {{7}, {6}}}), std::pair(-1, -1));
+  EXPECT_EQ(run_folds(study, {{{0.8}, {0.3}}, {{9.5}, {2}}}), std::pair(1, 0));
+  EXPECT_EQ(run_folds(study, {{{2}}}), std::pair(0, 0));
+}
+
+TEST(PercentilePruner, GivesUpWhatStandsInAWorseFrontThanTheMedian) {
+  Study study = study_of_several(make_median_pruner({.n_startup_trials = 1}),
+                                 {Direction::kMinimize, Direction::kMinimize});
+  EXPECT_EQ(run_folds(study, {{{1, 3}}}, false).first, -1);
+  EXPECT_EQ(run_folds(study, {{{3, 1}}}, false).first, -1);
+  EXPECT_EQ(run_folds(study, {{{2, 2}}}, false).first, -1);  // in the same front
+  EXPECT_EQ(run_folds(study, {{{3, 3}}}, false).first, 0);   // dominated by one of it
+  EXPECT_EQ(run_folds(study, {{{0, 9}}}, false).first, -1);  // bad in one, best in the other
+}
+
+TEST(WilcoxonPruner, TakesFoldsAsInstances) {
+  Study study = study_with(make_wilcoxon_pruner());
+  FoldReports good(6, {{0.9}, {0.5}}), bad(6, {{0.95}, {0.7}});
+  for (std::size_t fold = 0; fold < 6; ++fold) {  // folds differ more than trials do
+    const double difficulty = static_cast<double>(fold * fold);
+    for (std::size_t step = 0; step < 2; ++step) {
+      good[fold][step][0] += difficulty;
+      bad[fold][step][0] += difficulty + static_cast<double>(fold) / 100;
+    }
+  }
+  EXPECT_EQ(run_folds(study, good), std::pair(-1, -1));
+  const auto [fold, step] = run_folds(study, bad);
+  EXPECT_EQ(fold, 3);  // 1/16 < 0.1 with four folds, each of them worse
+  EXPECT_EQ(step, 0);
+}
+
+TEST(WilcoxonPruner, GivesUpWhatOneOfTheFrontBeatsInEveryObjective) {
+  Study study = study_of_several(make_wilcoxon_pruner(), {Direction::kMinimize, Direction::kMinimize});
+  const auto constant = [](double a, double b) {
+    FoldReports reports;
+    for (int fold = 0; fold < 6; ++fold) reports.push_back({{a + fold * 1.5 + 0.01 * fold * a, b + fold}});
+    return reports;
+  };
+  EXPECT_EQ(run_folds(study, constant(1, 3)).first, -1);
+  EXPECT_EQ(run_folds(study, constant(3, 1)).first, -1);
+  EXPECT_EQ(run_folds(study, constant(2, 2)).first, -1);
+  EXPECT_GE(run_folds(study, constant(4, 3.5)).first, 3);
+}
+
+TEST(SuccessiveHalvingPruner, HasRungsInEachFold) {
+  Study study = study_with(make_successive_halving_pruner({.min_resource = 1, .reduction_factor = 2}));
+  run_folds(study, {{{3}, {2}, {1}}, {{5}, {4}}});
+  const Params attrs = study.trial(0).system_attrs;
+  EXPECT_EQ(attrs.at("ivory:fold_0:completed_rung_0").as_real(), 2);
+  EXPECT_EQ(attrs.at("ivory:fold_0:completed_rung_1").as_real(), 1);
+  EXPECT_EQ(attrs.at("ivory:fold_1:completed_rung_0").as_real(), 4);
+  EXPECT_EQ(run_folds(study, {{{3}, {1.5}, {1}}, {{5}, {4.5}}}), std::pair(1, 1));
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numbers>
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
+#include <ivory/tuning/multi_objective.h>
 
 namespace ivory::tuning {
 namespace {
@@ -21,11 +23,70 @@ void check_at_least(std::int64_t value, std::int64_t least, std::string_view nam
          std::to_string(value));
 }
 
-// True at the first report of each interval: the trial is looked at once in it.
-bool is_first_in_interval(const TrialRecord& trial, std::int64_t warmup, std::int64_t interval) {
-  const std::int64_t step = trial.reports.back().first;
-  const std::int64_t interval_start = (step - warmup) / interval * interval + warmup;
-  return trial.reports.size() < 2 || trial.reports[trial.reports.size() - 2].first < interval_start;
+// The reports of the fold that a trial is in (of all of a trial without folds), by step, less is better.
+struct Curve {
+  std::optional<std::int64_t> fold;
+  std::vector<std::int64_t> steps;
+  std::vector<std::vector<double>> points;  // one a step, one value an objective
+
+  [[nodiscard]] bool empty() const { return steps.empty(); }
+  [[nodiscard]] std::int64_t step() const { return steps.back(); }
+  [[nodiscard]] const std::vector<double>& last() const { return points.back(); }
+  // True at the first report of each interval: the trial is looked at once in it.
+  [[nodiscard]] bool is_first_in_interval(std::int64_t warmup, std::int64_t interval) const {
+    const std::int64_t start = (step() - warmup) / interval * interval + warmup;
+    return steps.size() < 2 || steps[steps.size() - 2] < start;
+  }
+};
+
+std::vector<double> signed_point(const History& history, std::span<const double> values) {
+  std::vector<double> point(values.begin(), values.end());
+  for (std::size_t k = 0; k < point.size(); ++k) point[k] *= history.sign(k);
+  return point;
+}
+
+Curve current_curve(const History& history, const TrialRecord& trial) {
+  Curve curve;
+  const auto add = [&](std::int64_t step, std::span<const double> values) {
+    curve.steps.push_back(step);
+    curve.points.push_back(signed_point(history, values));
+  };
+  if (!trial.full) {
+    for (const auto& [step, value] : trial.reports) add(step, std::span(&value, 1));
+    return curve;
+  }
+  curve.fold = trial.full->latest_fold;
+  for (const auto& report : trial.full->all) {
+    if (report.fold == curve.fold) add(report.step, report.values);
+  }
+  return curve;
+}
+
+bool has_nan(const std::vector<double>& point) {
+  return std::ranges::any_of(point, [](double value) { return std::isnan(value); });
+}
+
+// The best of each objective so far; NaNs are passed over.
+std::vector<double> best_of(std::span<const std::vector<double>> points, std::size_t objectives) {
+  std::vector<double> best(objectives, kNan);
+  for (const auto& point : points) {
+    for (std::size_t k = 0; k < objectives; ++k) best[k] = std::fmin(best[k], point[k]);
+  }
+  return best;
+}
+
+// Ranks by which points are compared: of one objective its value, of several the front they stand in
+// (non-dominated sorting). The own point comes first.
+std::vector<double> ranks_of(const std::vector<double>& own, const std::vector<std::vector<double>>& others) {
+  std::vector<std::vector<double>> points{own};
+  points.insert(points.end(), others.begin(), others.end());
+  std::vector<double> ranks;
+  if (own.size() == 1) {
+    for (const auto& point : points) ranks.push_back(point.front());
+    return ranks;
+  }
+  for (const int rank : nondomination_ranks(points)) ranks.push_back(rank);
+  return ranks;
 }
 
 // Linear between the ranks, as numpy.nanpercentile; NaNs are passed over. Nothing to count: NaN.
@@ -56,27 +117,33 @@ class PercentilePruner final : public Pruner {
 
   [[nodiscard]] bool should_prune(TrialContext& context) const override {
     const History& history = context.history();
-    const TrialRecord& trial = context.trial();
-    if (trial.reports.empty() || history.complete_count() == 0 ||
-        history.complete_count() < options_.n_startup_trials)
+    if (history.complete_count() == 0 || history.complete_count() < options_.n_startup_trials) return false;
+    const Curve curve = current_curve(history, context.trial());
+    if (curve.empty() || curve.step() < options_.n_warmup_steps ||
+        !curve.is_first_in_interval(options_.n_warmup_steps, options_.interval_steps))
       return false;
-    const std::int64_t step = trial.reports.back().first;
-    if (step < options_.n_warmup_steps ||
-        !is_first_in_interval(trial, options_.n_warmup_steps, options_.interval_steps))
-      return false;
-    const double sign = history.sign();
-    double best = kNan;  // lower is better
-    for (const auto& [at, value] : trial.reports) best = std::fmin(best, sign * value);
-    if (std::isnan(best)) return true;
-    std::vector<double> others;
+    const std::vector<double> best = best_of(curve.points, history.directions().size());
+    if (has_nan(best)) return true;
+    std::vector<std::vector<double>> others;
+    std::int64_t reports = 0;
     for (const std::int64_t number : history.finished()) {
       const TrialRecord& other = history.trial(number);
       if (other.state != TrialState::kComplete) continue;
-      if (const double* value = other.find_report(step)) others.push_back(*value);
+      const auto values = other.find_values(curve.fold, curve.step());
+      if (values.empty()) continue;
+      ++reports;
+      std::vector<double> point = signed_point(history, values);
+      if (!has_nan(point)) others.push_back(std::move(point));
     }
-    if (static_cast<std::int64_t>(others.size()) < options_.n_min_trials) return false;
-    const double limit = sign * percentile_of(std::move(others), sign > 0 ? percentile_ : 100 - percentile_);
-    return best > limit;  // false for a NaN
+    if (reports < options_.n_min_trials) return false;
+    std::vector<double> ranks = ranks_of(best, others);
+    const double own = ranks.front();
+    ranks.erase(ranks.begin());
+    if (!history.is_single_objective() || history.sign() > 0)
+      return own > percentile_of(std::move(ranks), percentile_);  // false for a NaN
+    // Of values to maximize the percentile counts from the other end, to Optuna's last bit.
+    for (double& rank : ranks) rank = -rank;
+    return own > -percentile_of(std::move(ranks), 100 - percentile_);
   }
 
  private:
@@ -85,17 +152,39 @@ class PercentilePruner final : public Pruner {
   std::string_view name_;
 };
 
+std::int64_t last_step(const TrialRecord& trial) {
+  if (!trial.full) return trial.reports.back().first;
+  std::int64_t last = 0;
+  for (const auto& report : trial.full->all) last = std::max(last, report.step);
+  return last;
+}
+
+bool is_complete_with_reports(const TrialRecord& trial) {
+  return trial.state == TrialState::kComplete && !trial.reports.empty();
+}
+
+// The last step of the complete trial that ended first; whoever asks later gets the same.
+std::optional<std::int64_t> first_complete(const History& history) {
+  for (const std::int64_t number : history.finished()) {
+    if (is_complete_with_reports(history.trial(number))) return last_step(history.trial(number));
+  }
+  return {};
+}
+
 std::optional<std::int64_t> longest_complete(const History& history) {
   std::optional<std::int64_t> longest;
   for (const std::int64_t number : history.finished()) {
     const TrialRecord& trial = history.trial(number);
-    if (trial.state == TrialState::kComplete && !trial.reports.empty())
-      longest = std::max(longest.value_or(0), trial.reports.back().first);
+    if (is_complete_with_reports(trial)) longest = std::max(longest.value_or(0), last_step(trial));
   }
   return longest;
 }
 
-std::string rung_key(std::int64_t rung) { return "completed_rung_" + std::to_string(rung); }
+// Each fold has rungs of its own.
+std::string rung_key(const std::optional<std::int64_t>& fold, std::int64_t rung) {
+  const std::string key = "completed_rung_" + std::to_string(rung);
+  return fold ? "ivory:fold_" + std::to_string(*fold) + ":" + key : key;
+}
 
 // Successive halving among the trials that `competes` lets in.
 class Halving {
@@ -104,23 +193,25 @@ class Halving {
 
   template <class F>
   [[nodiscard]] bool should_prune(TrialContext& context, const F& competes) const {
-    const TrialRecord& trial = context.trial();
-    if (trial.reports.empty()) return false;
-    const auto [step, value] = trial.reports.back();
+    const History& history = context.history();
+    const Curve curve = current_curve(history, context.trial());
+    if (curve.empty()) return false;
     std::int64_t rung = 0;
-    while (trial.find_system_attr(rung_key(rung))) ++rung;
-    const std::optional<std::int64_t> least = min_resource(context.history());
+    while (context.trial().find_system_attr(rung_key(curve.fold, rung))) ++rung;
+    const std::optional<std::int64_t> least = min_resource(history);
     if (!least) return false;
     for (;; ++rung) {
       const double promotion = static_cast<double>(*least) *
                                std::pow(static_cast<double>(options_.reduction_factor),
                                         static_cast<double>(options_.min_early_stopping_rate + rung));
-      if (static_cast<double>(step) < promotion) return false;
-      if (std::isnan(value)) return true;
-      context.set_trial_attr(rung_key(rung), value);
-      std::vector<double> rivals = values_at(context, rung, competes);
+      if (static_cast<double>(curve.step()) < promotion) return false;
+      if (has_nan(curve.last())) return true;
+      const std::string key = rung_key(curve.fold, rung);
+      const std::vector<double> values = signed_point(history, curve.last());  // as they were reported
+      context.set_trial_attr(key, values.size() == 1 ? Params(values.front()) : Params(values));
+      const auto rivals = points_at(context, key, competes);
       if (static_cast<std::int64_t>(rivals.size()) <= options_.bootstrap_count) return true;
-      if (!is_promotable(context.history().sign() * value, std::move(rivals))) return true;
+      if (!is_promotable(curve.last(), rivals)) return true;
     }
   }
 
@@ -130,24 +221,30 @@ class Halving {
     const auto longest = longest_complete(history);
     return longest ? std::optional(std::max<std::int64_t>(*longest / 100, 1)) : std::nullopt;
   }
+  // What came to the rung, this trial's included.
   template <class F>
-  [[nodiscard]] static std::vector<double> values_at(const TrialContext& context, std::int64_t rung,
-                                                     const F& competes) {
-    std::vector<double> values;
-    const std::string key = rung_key(rung);
-    for (const auto& trial : context.history().trials()) {
-      const Params* value = trial.find_system_attr(key);
-      if (value && value->is_number() && competes(trial.number))
-        values.push_back(context.history().sign() * value->as_real());
+  [[nodiscard]] static std::vector<std::vector<double>> points_at(const TrialContext& context,
+                                                                  const std::string& key, const F& competes) {
+    const History& history = context.history();
+    std::vector<std::vector<double>> points;
+    for (const auto& trial : history.trials()) {
+      const Params* kept = trial.find_system_attr(key);
+      if (!kept || !competes(trial.number)) continue;
+      std::vector<double> values;
+      if (kept->is_number()) values = {kept->as_real()};
+      if (kept->is_list())
+        std::ranges::transform(kept->elements(), std::back_inserter(values), &Params::as_real);
+      if (values.size() == history.directions().size()) points.push_back(signed_point(history, values));
     }
-    return values;
+    return points;
   }
-  [[nodiscard]] bool is_promotable(double value, std::vector<double> rivals) const {
+  // True if fewer are better than go on.
+  [[nodiscard]] bool is_promotable(const std::vector<double>& point,
+                                   const std::vector<std::vector<double>>& rivals) const {
     const auto promoted =
         std::max<std::int64_t>(static_cast<std::int64_t>(rivals.size()) / options_.reduction_factor, 1);
-    const auto last = rivals.begin() + static_cast<std::ptrdiff_t>(promoted - 1);
-    std::ranges::nth_element(rivals, last);
-    return value <= *last;
+    const std::vector<double> ranks = ranks_of(point, rivals);
+    return std::ranges::count_if(ranks, [&](double rank) { return rank < ranks.front(); }) < promoted;
   }
   SuccessiveHalvingOptions options_;
 };
@@ -182,7 +279,7 @@ class HyperbandPruner final : public Pruner {
   [[nodiscard]] std::string_view name() const noexcept override { return "hyperband"; }
 
   [[nodiscard]] bool should_prune(TrialContext& context) const override {
-    // The brackets stay what they were when the longest trial first became known.
+    // The brackets stay what they were when the first trial was complete.
     auto& brackets = context.memory<Brackets>(this);
     if (brackets.budgets.empty() && !plan(context.history(), brackets)) return false;
     const std::string& study = context.history().study_name();
@@ -203,7 +300,7 @@ class HyperbandPruner final : public Pruner {
   bool plan(const History& history, Brackets& brackets) const {
     std::optional<std::int64_t> most = options_.max_resource;
     if (!most) {
-      most = longest_complete(history);
+      most = first_complete(history);
       if (!most) return false;
       ++*most;
     }
@@ -245,14 +342,14 @@ class ThresholdPruner final : public Pruner {
   }
   [[nodiscard]] std::string_view name() const noexcept override { return "threshold"; }
   [[nodiscard]] bool should_prune(TrialContext& context) const override {
-    const TrialRecord& trial = context.trial();
-    if (trial.reports.empty()) return false;
-    const auto [step, value] = trial.reports.back();
-    if (step < options_.n_warmup_steps ||
-        !is_first_in_interval(trial, options_.n_warmup_steps, options_.interval_steps))
+    const Curve curve = current_curve(context.history(), context.trial());
+    if (curve.empty() || curve.step() < options_.n_warmup_steps ||
+        !curve.is_first_in_interval(options_.n_warmup_steps, options_.interval_steps))
       return false;
-    return std::isnan(value) || (options_.lower && value < *options_.lower) ||
-           (options_.upper && value > *options_.upper);
+    return std::ranges::any_of(signed_point(context.history(), curve.last()), [&](double value) {
+      return std::isnan(value) || (options_.lower && value < *options_.lower) ||
+             (options_.upper && value > *options_.upper);
+    });
   }
 
  private:
@@ -268,16 +365,16 @@ class PatientPruner final : public Pruner {
   }
   [[nodiscard]] std::string_view name() const noexcept override { return "patient"; }
   [[nodiscard]] bool should_prune(TrialContext& context) const override {
-    const auto& reports = context.trial().reports;
+    const Curve curve = current_curve(context.history(), context.trial());
     const auto patience = static_cast<std::size_t>(patience_);
-    if (reports.size() <= patience + 1) return false;
-    const double sign = context.history().sign();
-    double before = kNan, after = kNan;
-    for (std::size_t i = 0; i < reports.size(); ++i) {
-      double& best = i + patience + 1 < reports.size() ? before : after;
-      best = std::fmin(best, sign * reports[i].second);
+    if (curve.points.size() <= patience + 1) return false;
+    const std::span all(curve.points);
+    const std::size_t objectives = all.front().size();
+    const std::vector<double> before = best_of(all.first(all.size() - patience - 1), objectives),
+                              after = best_of(all.last(patience + 1), objectives);
+    for (std::size_t k = 0; k < objectives; ++k) {
+      if (!(before[k] + min_delta_ < after[k])) return false;
     }
-    if (!(before + min_delta_ < after)) return false;
     return !wrapped_ || wrapped_->should_prune(context);
   }
 
@@ -297,33 +394,75 @@ class WilcoxonPruner final : public Pruner {
   [[nodiscard]] std::string_view name() const noexcept override { return "wilcoxon"; }
   [[nodiscard]] bool should_prune(TrialContext& context) const override {
     const History& history = context.history();
-    const auto& reports = context.trial().reports;
-    const auto best_number = history.find_best();
-    if (reports.empty() || !best_number) return false;
-    const auto& best = history.trial(*best_number).reports;
-    if (best.empty() || !all_finite(reports) || !all_finite(best)) return false;
-    std::vector<double> differences;
-    for (const auto& [step, value] : reports) {
-      if (const double* of_best = history.trial(*best_number).find_report(step))
-        differences.push_back(value - *of_best);
+    const Instances own = instances_of(history, context.trial());
+    if (own.empty() || !all_finite(own)) return false;
+    if (!history.is_single_objective()) {
+      return std::ranges::any_of(history.best_trials(),
+                                 [&](std::int64_t number) { return is_worse(history, own, number); });
     }
-    if (differences.empty() || static_cast<std::int64_t>(differences.size()) < options_.n_startup_steps)
-      return false;
-    const double sign = history.sign();
-    const double p = wilcoxon_p_value(differences, sign > 0 ? Alternative::kGreater : Alternative::kLess);
-    if (p >= options_.p_threshold) return false;
-    return sign * mean(reports) > sign * mean(best);  // never a trial that is better on average so far
+    const auto best = history.find_best();
+    return best && is_worse(history, own, *best);
   }
 
  private:
-  using Reports = std::vector<std::pair<std::int64_t, double>>;
-  [[nodiscard]] static bool all_finite(const Reports& reports) {
-    return std::ranges::all_of(reports, [](const auto& report) { return std::isfinite(report.second); });
+  // Of each instance (with folds a fold, else a step) the last report, less is better.
+  struct Instance {
+    std::optional<std::int64_t> fold;
+    std::int64_t step;
+    std::vector<double> point;
+  };
+  using Instances = std::vector<Instance>;
+  [[nodiscard]] static Instances instances_of(const History& history, const TrialRecord& trial) {
+    Instances instances;
+    const auto add = [&](std::optional<std::int64_t> fold, std::int64_t step,
+                         std::span<const double> values) {
+      if (fold && !instances.empty() && instances.back().fold == fold) instances.pop_back();
+      instances.push_back({fold, step, signed_point(history, values)});
+    };
+    if (trial.full) {
+      for (const auto& report : trial.full->all) add(report.fold, report.step, report.values);
+    } else {
+      for (const auto& [step, value] : trial.reports) add({}, step, std::span(&value, 1));
+    }
+    return instances;
   }
-  [[nodiscard]] static double mean(const Reports& reports) {
+  [[nodiscard]] static bool is_finite(const std::vector<double>& point) {
+    return std::ranges::all_of(point, [](double value) { return std::isfinite(value); });
+  }
+  [[nodiscard]] static bool all_finite(const Instances& instances) {
+    return std::ranges::all_of(instances, is_finite, &Instance::point);
+  }
+  [[nodiscard]] static double mean(const Instances& instances, std::size_t objective) {
     double sum = 0;
-    for (const auto& report : reports) sum += report.second;
-    return sum / static_cast<double>(reports.size());
+    for (const auto& instance : instances) sum += instance.point[objective];
+    return sum / static_cast<double>(instances.size());
+  }
+  [[nodiscard]] static double sum_of(const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    return sum;
+  }
+  // In every objective.
+  [[nodiscard]] bool is_worse(const History& history, const Instances& own, std::int64_t number) const {
+    const TrialRecord& other = history.trial(number);
+    const Instances theirs = instances_of(history, other);
+    if (theirs.empty() || !all_finite(theirs)) return false;
+    std::vector<std::vector<double>> differences(history.directions().size());
+    for (const Instance& instance : own) {
+      const std::vector<double> same = signed_point(history, other.find_values(instance.fold, instance.step));
+      if (!is_finite(same)) continue;  // of an earlier step, on the way to a last one that is
+      for (std::size_t k = 0; k < same.size(); ++k) differences[k].push_back(instance.point[k] - same[k]);
+    }
+    const auto count = static_cast<std::int64_t>(differences.front().size());
+    if (count == 0 || count < options_.n_startup_steps) return false;
+    for (std::size_t k = 0; k < differences.size(); ++k) {
+      if (wilcoxon_p_value(differences[k], Alternative::kGreater) >= options_.p_threshold) return false;
+      // Never one that is better on average so far; with folds, which may differ much: of those both have
+      // seen.
+      const double difference = other.full ? sum_of(differences[k]) : mean(own, k) - mean(theirs, k);
+      if (!(difference > 0)) return false;
+    }
+    return true;
   }
   WilcoxonOptions options_;
 };

@@ -1,5 +1,9 @@
-// The pruners at hand, with Optuna's defaults and decisions. All work on one objective; a trial without
-// reports goes on.
+// The pruners at hand, with Optuna's defaults and decisions. A trial without reports goes on.
+//
+// With folds, a pruner looks at the fold that reported last: at its steps, and at the same fold of other
+// trials; the signed-rank test takes each fold as an instance. With several objectives, values are compared
+// by the front they stand in among those compared (non-dominated sorting, rank 0 is the best; equal ranks are
+// equally good), and "worse" or "no better" means in every objective.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -18,8 +22,10 @@ struct PercentileOptions {
   std::int64_t n_min_trials = 1;      // reports at the step to compare with
 };
 // Gives up a trial whose best report so far is worse than the percentile of the complete trials' reports at
-// this step (Google Vizier's median rule with 50: Golovin et al. 2017), or whose reports are all NaN. Errors:
-// kInvalidArgument for a percentile outside [0, 100], negative counts, an interval below 1.
+// this step (Google Vizier's median rule with 50: Golovin et al. 2017), or whose reports are all NaN. With
+// folds the best so far of this fold counts, against this step of this fold; with several objectives the best
+// of each, and its rank against the percentile of the ranks. Errors: kInvalidArgument for a percentile
+// outside [0, 100], negative counts, an interval below 1.
 [[nodiscard]] std::unique_ptr<Pruner> make_percentile_pruner(double percentile,
                                                              const PercentileOptions& options = {});
 [[nodiscard]] std::unique_ptr<Pruner> make_median_pruner(const PercentileOptions& options = {});
@@ -34,15 +40,16 @@ struct SuccessiveHalvingOptions {
 };
 // Asynchronous successive halving (Li et al., A System for Massively Parallel Hyperparameter Tuning, 2018).
 // At rung k, step min_resource * reduction_factor^(rate + k), a trial goes on if its value is in the best
-// 1/reduction_factor of those that came there. The value is kept in the trial's system attribute
-// `completed_rung_<k>`.
+// 1/reduction_factor of those that came there (with several objectives: if fewer have a better rank). The
+// value is kept in the trial's system attribute `completed_rung_<k>`; each fold f has rungs of its own,
+// `ivory:fold_<f>:completed_rung_<k>`.
 [[nodiscard]] std::unique_ptr<Pruner> make_successive_halving_pruner(
     const SuccessiveHalvingOptions& options = {});
 
 struct HyperbandOptions {
   std::int64_t min_resource = 1;
   std::optional<std::int64_t> max_resource =
-      {};  // none: one more than the longest complete trial's last step
+      {};  // none: one more than the last step of the complete trial that ended first
   std::int64_t reduction_factor = 3;
   std::int64_t bootstrap_count = 0;
 };
@@ -56,7 +63,7 @@ struct ThresholdOptions {
   std::int64_t n_warmup_steps = 0;
   std::int64_t interval_steps = 1;
 };
-// Gives up a trial whose latest report is outside [lower, upper] or NaN.
+// Gives up a trial whose latest report is outside [lower, upper] or NaN; of several objectives one is enough.
 [[nodiscard]] std::unique_ptr<Pruner> make_threshold_pruner(const ThresholdOptions& options);
 
 // Asks `wrapped` (none: gives up) only if the best of the last `patience` + 1 reports is not better than the
@@ -68,9 +75,11 @@ struct WilcoxonOptions {
   double p_threshold = 0.1;
   std::int64_t n_startup_steps = 2;
 };
-// Steps are instances of a problem (folds, say), in any order: gives up a trial that is worse than the best
-// one by a signed-rank test (Wilcoxon 1945; zeros split) over the instances both have seen, unless its mean
-// is better.
+// Steps are instances of a problem, in any order: gives up a trial that is worse than the best one by a
+// signed-rank test (Wilcoxon 1945; zeros split) over the instances both have seen, unless its mean is better.
+// Of a trial that reports folds, these are the instances, each with its latest step, against the same step of
+// the best trial's fold. With several objectives a trial is given up if one of the Pareto front is better in
+// every objective, each by this test.
 [[nodiscard]] std::unique_ptr<Pruner> make_wilcoxon_pruner(const WilcoxonOptions& options = {});
 
 // Never gives up.

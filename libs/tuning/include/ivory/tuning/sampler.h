@@ -30,7 +30,8 @@ class TrialContext {
     return Rng({.seed = seed, .purpose = purpose, .sample = static_cast<std::uint64_t>(number_)});
   }
   // What `owner` remembers about this study from call to call, made at the first use. It is a cache: gone
-  // when the study's object is.
+  // when the study's object is, and of a deterministic study there are several; so what it holds has to
+  // follow from the history, whoever asked before.
   template <class T>
   [[nodiscard]] T& memory(const void* owner) {
     std::shared_ptr<void>& slot = memory_slot(owner);
@@ -90,7 +91,8 @@ class Pruner {
   Pruner& operator=(const Pruner&) = delete;
 
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-  // True: end the trial of this context, in the light of its reports. The study has one objective.
+  // True: end the trial of this context, in the light of its reports (History and TrialRecord say how they
+  // are kept with folds and several objectives).
   [[nodiscard]] virtual bool should_prune(TrialContext& context) const = 0;
 
  protected:
