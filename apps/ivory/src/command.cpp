@@ -78,6 +78,18 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory predict digits/run#3 new.csv -o out.csv     with the run's best state\n"
        "  ivory predict digits/task#0 new.csv -o out.csv    the mean over the models of all folds\n",
        &make_predict_command},
+      {"study", "ACTION [STUDY …]", "the tuner's studies: listed, exported, copied, driven from any language",
+       "  ivory study list --storage sqlite:///optuna.db\n"
+       "  ivory study best area --storage sqlite:///optuna.db\n"
+       "  ivory study trials area --storage journal:///area.log --csv > trials.csv\n"
+       "  ivory study importance area --storage sqlite:///optuna.db\n"
+       "  ivory study export area --storage sqlite:///optuna.db -o area.json\n"
+       "  ivory study copy area --storage sqlite:///optuna.db --to journal:///area.log\n"
+       "  ivory study delete area --storage sqlite:///optuna.db\n"
+       "  ivory study create area --storage sqlite:///optuna.db --direction minimize\n"
+       "  ivory study ask area --storage sqlite:///optuna.db lr=1e-5_1e-1.log units=16_256 act=relu,tanh\n"
+       "  ivory study tell area 0 --storage sqlite:///optuna.db --value 0.25\n",
+       &make_study_command},
       {"types", "[PREFIX]", "every class that YAML can name, with its arguments",
        "  ivory types                   all, one line each\n"
        "  ivory types torch.optim       those whose names begin so\n"

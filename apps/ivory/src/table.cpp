@@ -6,6 +6,8 @@
 #include <cctype>
 #include <string_view>
 
+#include "rows_file.h"
+
 namespace ivory {
 namespace {
 
@@ -59,6 +61,14 @@ std::string Table::to_text() const {
   };
   add_line(headings_);
   for (const auto& row : rows_) add_line(row);
+  return text;
+}
+
+std::string Table::to_csv() const {
+  std::string text = csv_line(headings_);
+  for (const auto& row : rows_) {
+    if (!row.empty()) text += csv_line(row);
+  }
   return text;
 }
 

@@ -15,6 +15,8 @@ class Table {
   // An empty line before the rows that follow.
   void add_gap() { rows_.emplace_back(); }
   [[nodiscard]] std::string to_text() const;
+  // All columns; without the gaps.
+  [[nodiscard]] std::string to_csv() const;
 
  private:
   std::vector<std::string> headings_;
