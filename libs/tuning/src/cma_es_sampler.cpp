@@ -65,6 +65,10 @@ class CmaEsSampler final : public Sampler {
   }
 
  private:
+  struct Evaluated {
+    std::int64_t number;
+    double value;
+  };
   // All of it follows from the history: the optimizer is what the trials drawn from it, generation by
   // generation, have made of it.
   struct State {
@@ -73,7 +77,7 @@ class CmaEsSampler final : public Sampler {
     std::optional<CmaEs> optimizer;
     std::size_t seen = 0;  // of the finished trials
     std::int64_t generation = 0;
-    std::map<std::int64_t, std::vector<std::int64_t>> evaluated;  // trials, by a generation not yet told
+    std::map<std::int64_t, std::vector<Evaluated>> evaluated;  // by a generation not yet told
   };
 
   static void check_objectives(const History& history) {
@@ -118,15 +122,17 @@ class CmaEsSampler final : public Sampler {
       if (!state.space.empty()) state.optimizer.emplace(make_setup(history, state.space));
     }
     if (!state.optimizer) return;
+    CmaEs& optimizer = *state.optimizer;
     for (const auto finished = history.finished(); state.seen < finished.size(); ++state.seen) {
       const TrialRecord& trial = history.trial(finished[state.seen]);
       const auto generation = generation_of(trial, state.space.size());
-      if (!generation || *generation < state.generation || !find_value(trial)) continue;
-      state.evaluated[*generation].push_back(trial.number);
+      const auto value = find_value(trial);
+      if (!generation || *generation < state.generation || !value) continue;
+      state.evaluated[*generation].push_back({trial.number, *value});
       // Those of a generation beyond this one can only come from a population of another size.
       auto due = state.evaluated.begin();
-      if (due->first == state.generation && due->second.size() >= state.optimizer->population()) {
-        tell(history, state, due->second);
+      if (due->first == state.generation && due->second.size() >= optimizer.population()) {
+        tell(history, state.space, due->second, optimizer);
         state.evaluated.erase(due);
         ++state.generation;
       }
@@ -151,24 +157,25 @@ class CmaEsSampler final : public Sampler {
     return trial.reports.back().second;
   }
 
-  void tell(const History& history, State& state, const std::vector<std::int64_t>& numbers) const {
+  void tell(const History& history, const std::vector<Entry>& space, const std::vector<Evaluated>& evaluated,
+            CmaEs& optimizer) const {
     struct Solution {
       double violation, value;
       std::int64_t number;
       std::vector<double> point;
     };
     std::vector<Solution> solutions;
-    for (const std::int64_t number : numbers) {
+    for (const auto& [number, value] : evaluated) {
       const TrialRecord& trial = history.trial(number);
-      solutions.push_back({History::violation(trial), history.sign() * *find_value(trial), number,
-                           point_of(history, state.space, trial)});
+      solutions.push_back(
+          {History::violation(trial), history.sign() * value, number, point_of(history, space, trial)});
     }
     std::ranges::sort(solutions, {}, [](const Solution& solution) {
       return std::tuple(solution.violation, solution.value, solution.number);
     });
     std::vector<std::vector<double>> points;
     for (auto& solution : solutions) points.push_back(std::move(solution.point));
-    state.optimizer->tell(points);
+    optimizer.tell(points);
   }
 
   [[nodiscard]] std::vector<double> point_of(const History& history, const std::vector<Entry>& space,

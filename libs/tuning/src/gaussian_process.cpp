@@ -220,6 +220,28 @@ struct Work {
   GpFactor factor;
 };
 
+// Of a tile of C^-1, columns from `begin` on, makes the derivative of the likelihood by the kernel's entries
+// at and below the diagonal; adds the derivatives by the logarithm of the scale and by the noise.
+void weigh_tile(const Work& work, const std::vector<double>& alpha, std::size_t begin,
+                std::vector<double>& tile, double& by_scale, double& by_noise) {
+  for (std::size_t i = begin; i < work.factor.size; ++i) {
+    for (std::size_t t = 0; t < kT; ++t) {
+      const std::size_t j = begin + t;
+      double& entry = tile[i * kT + t];
+      if (j > i) {
+        entry = 0;
+        continue;
+      }
+      entry = alpha[i] * alpha[j] - entry;
+      if (i == j) {
+        entry /= 2;
+        by_noise += entry;
+      }
+      by_scale += entry * work.kernel[i * work.factor.stride + j];
+    }
+  }
+}
+
 // Adds the gradient of the likelihood by ln weights, ln scale and noise: of each entry of the matrix it is
 // (alpha alpha' - C^-1) / 2.
 void add_gradient(const GpPoints& points, const GpParams& params, const Work& work,
@@ -242,22 +264,7 @@ void add_gradient(const GpPoints& points, const GpParams& params, const Work& wo
                            .start_stride = 0,
                            .out = tile.data(),
                            .out_stride = kT});
-    for (std::size_t i = begin; i < n; ++i) {
-      for (std::size_t t = 0; t < kT; ++t) {
-        const std::size_t j = begin + t;
-        double& entry = tile[i * kT + t];
-        if (j > i) {
-          entry = 0;
-          continue;
-        }
-        entry = alpha[i] * alpha[j] - entry;
-        if (i == j) {
-          entry /= 2;
-          by_noise += entry;
-        }
-        by_scale += entry * work.kernel[i * stride + j];
-      }
-    }
+    weigh_tile(work, alpha, begin, tile, by_scale, by_noise);
     copy_columns(points, begin, columns);
     MaternTile kernel = kernel_tile(points, params);
     kernel.columns = columns.data();
@@ -364,7 +371,7 @@ GpModel::GpModel(GpPoints points, GpParams params, std::size_t exact_from)
   std::vector<double> kernel;
   fill_kernel(points_, params_, kernel, nullptr);
   // Points that lie too close for the precision of doubles get a little noise.
-  for (double noise = 1e-12; noise < 1; noise *= 100) {
+  for (const double noise : {1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2}) {
     factor_ = {.size = n, .stride = stride, .lower = kernel, .inverse = {}, .inverse_t = {}};
     for (std::size_t i = 0; i < n; ++i)
       factor_.lower[i * stride + i] += i < exact_from_ ? std::max(params_.noise, noise) : noise;

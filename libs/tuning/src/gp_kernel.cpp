@@ -126,6 +126,7 @@ IVORY_INLINE void scale_gradient_body(const ScaleGradientTile& tile) {
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute stands alone
 #define IVORY_GP_LEVEL(suffix, width, attribute)                                               \
   attribute void matern_##suffix(const MaternTile& tile) { matern_body<width>(tile); }         \
   attribute void multiply_##suffix(const MultiplyTile& tile) { multiply_body<width>(tile); }   \
@@ -141,6 +142,7 @@ IVORY_GP_LEVEL(avx2, 4, __attribute__((target("avx2"))))
 IVORY_GP_LEVEL(avx512, 8, IVORY_AVX512)
 #endif
 #undef IVORY_GP_LEVEL
+// NOLINTEND(bugprone-macro-parentheses)
 }  // namespace
 
 std::vector<GpKernels> gp_kernel_levels() {

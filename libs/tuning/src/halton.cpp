@@ -24,7 +24,9 @@ HaltonSequence::HaltonSequence(std::size_t dimensions, bool scramble, std::uint6
   permutations_.resize(dimensions);
   for (std::size_t d = 0; d < dimensions; ++d) {
     std::uint64_t digit = 0;
-    for (double weight = 1; weight > 1e-16; weight /= static_cast<double>(bases_[d])) {
+    double weight = 1;
+    while (weight > 1e-16) {
+      weight /= static_cast<double>(bases_[d]);
       Rng rng({.seed = seed, .purpose = "halton", .epoch = d, .sample = digit++});
       const std::vector<std::int64_t> order = rng.permutation(static_cast<std::int64_t>(bases_[d]));
       permutations_[d].insert(permutations_[d].end(), order.begin(), order.end());

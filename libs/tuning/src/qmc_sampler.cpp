@@ -24,13 +24,12 @@ class QmcSampler final : public Sampler {
     if (space.empty()) return {};
     if (state.point.size() != space.size()) {
       state.point.resize(space.size());
-      state.sequence.emplace(make_sequence(space.size()));
+      state.sequence = make_sequence(space.size());
     }
-    std::visit(
-        [&](const auto& sequence) {
-          sequence.write_point(static_cast<std::uint64_t>(context.number()), state.point);
-        },
-        *state.sequence);
+    const auto write_point = [&](const auto& sequence) {
+      sequence.write_point(static_cast<std::uint64_t>(context.number()), state.point);
+    };
+    std::visit(write_point, state.sequence);
     std::vector<TrialParam> proposal;
     proposal.reserve(space.size());
     for (std::size_t d = 0; d < space.size(); ++d) {
@@ -50,7 +49,7 @@ class QmcSampler final : public Sampler {
  private:
   struct State {
     IntersectionSpace space;
-    std::optional<Sequence> sequence;  // of as many dimensions as `point`
+    Sequence sequence = SobolSequence(0, false, 0);  // of as many dimensions as `point`
     std::vector<double> point;
   };
   [[nodiscard]] Sequence make_sequence(std::size_t dimensions) const {
