@@ -78,8 +78,8 @@ class PlanCommand : public Command {
 
  private:
   [[nodiscard]] RunPlan make_plan(const Experiment& experiment) const {
-    if (jobs_.value_or(1) < 1)
-      throw Error(ErrorCode::kInvalidArgument, fmt::format("--jobs takes 1 or more, found {}", *jobs_));
+    if (const std::int64_t jobs = jobs_.value_or(1); jobs < 1)
+      throw Error(ErrorCode::kInvalidArgument, fmt::format("--jobs takes 1 or more, found {}", jobs));
     if (!chain_) return product_plan(experiment, words_, seed_, repeat_.value_or(1));
     if (repeat_)
       throw Error(ErrorCode::kInvalidArgument, "a chain is not repeated: --repeat goes without --chain");

@@ -46,7 +46,7 @@ class ResumeCommand final : public RunsCommand {
   // As its file was when the run was made; one killed before it had written that: as the file is now.
   static Experiment experiment_of(const Client& client, const RunRecord& run) {
     const std::string name = client.tracker()->store().get_experiment(run.experiment_id).name;
-    const Experiment experiment = client.create_experiment(name);
+    Experiment experiment = client.create_experiment(name);
     try {
       return experiment.with_params(client.load_params(run.run_id));
     } catch (const Error& error) {
