@@ -24,8 +24,8 @@ void create_schema(storage::Connection& connection, const std::string& default_a
 // "table runs", "column runs.deleted_time" … of what we use and the database lacks.
 [[nodiscard]] std::vector<std::string> missing_from_schema(storage::Connection& connection);
 
-// The statements, each with the run's id to be bound, that remove all that belongs to a run, itself last. What
-// MLflow keeps beyond a run (models, traces and their assessments) stays.
+// The statements, each with the run's id to be bound, that remove all that belongs to a run, itself last.
+// What MLflow keeps beyond a run (models, traces and their assessments) stays.
 [[nodiscard]] std::vector<std::string> purge_statements(storage::Connection& connection);
 
 // Indexes of our own, which MLflow ignores. They exist already in a database that we made.

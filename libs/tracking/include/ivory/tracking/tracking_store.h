@@ -53,7 +53,7 @@ struct RunQuery {
   std::optional<bool> is_parent = {};
   std::optional<RunStatus> status = {};
   std::optional<TimeMs> deleted_before = {};  // deleted ones alone
-  std::optional<std::size_t> limit = {};  // at most so many, of the newest
+  std::optional<std::size_t> limit = {};      // at most so many, of the newest
   bool with_metrics = true;
   bool with_params = true;
   bool with_tags = true;
