@@ -256,6 +256,9 @@ TEST(Task, LogsMeanAndDeviationOverItsRuns) {
     EXPECT_DOUBLE_EQ(record.find_metric(name + std::string("_std"))->value, std::sqrt(squares / 2));
   }
   EXPECT_EQ(record.find_metric("best_epoch_mean"), nullptr);
+  // As when a process is killed before it has ended the task, and another ends it.
+  task.finish();
+  EXPECT_EQ(client.tracker()->store().metric_history(task.id(), "val_loss_mean").size(), 1U);
 }
 
 TEST(Task, SumsUpTheSameWithoutATracker) {

@@ -171,14 +171,19 @@ class Project:
 
     def record(self):
         """All that came of it: {run: {what: value}}."""
-        return {name: self.record_of(run_id, status, Path(folder)) for run_id, (name, status, folder) in self.runs().items()}
+        return {
+            name: self.record_of(run_id, status, Path(folder), name.startswith("task#"))
+            for run_id, (name, status, folder) in self.runs().items()
+        }
 
-    def record_of(self, run_id, status, folder):
+    def record_of(self, run_id, status, folder, is_task):
         found = {"status": status}
         for key, step, value, is_nan in self.rows(
-            "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ? ORDER BY key, step, value", run_id
+            "SELECT key, step, value, is_nan FROM metrics WHERE run_uuid = ? ORDER BY key, step, timestamp, value", run_id
         ):
             found.setdefault(f"metric {key}", []).append((step, "nan" if is_nan else value.hex()))
+        if is_task:  # one that FAILED with a killed worker has the means over its runs of that time too
+            found = {key: value[-1:] if key.startswith("metric ") else value for key, value in found.items()}
         for key, value in self.rows("SELECT key, value FROM params WHERE run_uuid = ?", run_id):
             found[f"param {key}"] = value
         for key, value in self.rows("SELECT key, value FROM tags WHERE run_uuid = ?", run_id):

@@ -279,6 +279,13 @@ void Task::finish(tracking::RunStatus status) {
   tracking::Batch batch;
   const tracking::TimeMs now = tracking::now_ms();
   for (const auto& [name, value] : summary()) batch.metrics.push_back({name, value, now, 0});
+  // One that was killed between this and its end has them already.
+  std::erase_if(batch.metrics, [&](const tracking::Metric& metric) {
+    return std::ranges::any_of(store->metric_history(id_, metric.key), [&](const tracking::Metric& logged) {
+      const bool both_nan = std::isnan(logged.value) && std::isnan(metric.value);
+      return logged.step == metric.step && (both_nan || logged.value == metric.value);
+    });
+  });
   if (!batch.metrics.empty()) store->log_batch(id_, batch);
   find<Tracking>()->end(status);
 }
