@@ -123,6 +123,7 @@ class Client : public Entity {
   // Removes for good, rows and artifacts, the runs of the experiment, or of all, that were deleted longer ago
   // than `age`. Gives their number.
   std::size_t remove_deleted_runs(std::string_view name = {}, std::chrono::milliseconds age = {}) const;
+  // NOLINTEND(modernize-use-nodiscard)
 
  private:
   // Null if there is no store yet.
