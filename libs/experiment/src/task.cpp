@@ -257,7 +257,7 @@ MetricRecord Task::summary() const {
   for (const auto& finished : finished_) {
     add_numbers(numbers, finished->outcome.metrics);
     add_numbers(numbers, finished->outcome.test);
-    if (finished->outcome.best_score) numbers["best_score"].push_back(*finished->outcome.best_score);
+    if (const auto& score = finished->outcome.best_score) numbers["best_score"].push_back(*score);
   }
   return summarize(numbers);
 }

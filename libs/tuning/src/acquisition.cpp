@@ -223,32 +223,36 @@ std::vector<double> Acquisition::length_scales() const {
   return scales;
 }
 
+void Acquisition::fill_tile(Process& process, std::span<const double> points, std::size_t count,
+                            bool gradients) const {
+  for (std::size_t d = 0; d < dimensions_; ++d) {
+    for (std::size_t t = 0; t < kTileWidth; ++t)
+      process.tile.columns[d * kTileWidth + t] = points[std::min(t, count - 1) * dimensions_ + d];
+  }
+  process.model.evaluate(process.tile, gradients);
+  std::ranges::fill(process.by_heads, 0.0);
+  std::ranges::fill(process.by_variance, 0.0);
+}
+
+double Acquisition::value_of(std::size_t column) {
+  double value = 0;
+  if (objectives_.size() > 1) {
+    if (!boxes_.upper.empty()) value += add_hypervolume(column);
+  } else if (best_ > -kInfinity) {
+    value += improved_.empty() ? add_improvement(column) : add_fantasies(column);
+  }
+  for (std::size_t c = 0; c < constraints_.size(); ++c)
+    value += add_feasibility(constraints_[c], thresholds_[c], column);
+  return value;
+}
+
 void Acquisition::evaluate(std::span<const double> points, std::span<double> values,
                            std::span<double> gradients) {
   const std::size_t count = values.size();
   assert(count <= kTileWidth && points.size() == count * dimensions_);
-  for (std::vector<Process>* processes : {&objectives_, &constraints_}) {
-    for (Process& process : *processes) {
-      for (std::size_t d = 0; d < dimensions_; ++d) {
-        for (std::size_t t = 0; t < kTileWidth; ++t)
-          process.tile.columns[d * kTileWidth + t] = points[std::min(t, count - 1) * dimensions_ + d];
-      }
-      process.model.evaluate(process.tile, !gradients.empty());
-      std::ranges::fill(process.by_heads, 0.0);
-      std::ranges::fill(process.by_variance, 0.0);
-    }
-  }
-  for (std::size_t t = 0; t < count; ++t) {
-    double value = 0;
-    if (objectives_.size() > 1) {
-      if (!boxes_.upper.empty()) value += add_hypervolume(t);
-    } else if (best_ > -kInfinity) {
-      value += improved_.empty() ? add_improvement(t) : add_fantasies(t);
-    }
-    for (std::size_t c = 0; c < constraints_.size(); ++c)
-      value += add_feasibility(constraints_[c], thresholds_[c], t);
-    values[t] = value;
-  }
+  for (Process& process : objectives_) fill_tile(process, points, count, !gradients.empty());
+  for (Process& process : constraints_) fill_tile(process, points, count, !gradients.empty());
+  for (std::size_t t = 0; t < count; ++t) values[t] = value_of(t);
   if (gradients.empty()) return;
   work_.assign(dimensions_ * kTileWidth, 0.0);
   for (std::vector<Process>* processes : {&objectives_, &constraints_}) {

@@ -64,6 +64,8 @@ class Acquisition {
                    std::vector<Process>& processes);
   void imagine_running(const AcquisitionInputs& inputs, const std::vector<double>& values);
   void decompose(const AcquisitionInputs& inputs);
+  void fill_tile(Process& process, std::span<const double> points, std::size_t count, bool gradients) const;
+  [[nodiscard]] double value_of(std::size_t column);
   double add_improvement(std::size_t column);
   double add_fantasies(std::size_t column);
   double add_hypervolume(std::size_t column);
