@@ -177,7 +177,7 @@ def training(trial):
     return value + 0.25 * (lr + 3 - 0.15 * (batch - 5)) ** 2 + 0.02 * (batch - 6) ** 2
 
 
-# The functions of the shared specification, then our own: nothing was chosen on those.
+# The functions of the shared specification, then our own.
 SPECIFIED = {
     "sphere5": sphere(5),
     "sphere20": sphere(20),
