@@ -173,9 +173,9 @@ UnitSpace::UnitSpace(std::vector<Distribution> distributions) : distributions_(s
     if (distribution.is_categorical()) {
       levels = distribution.choices().size();
     } else if (distribution.step() > 0) {
-      levels =
-          static_cast<std::size_t>((distribution.high() - distribution.low()) / distribution.step() + 0.5) +
-          1;
+      levels = static_cast<std::size_t>(
+                   std::lround((distribution.high() - distribution.low()) / distribution.step())) +
+               1;
     }
     levels_.push_back(levels);
   }
@@ -211,8 +211,8 @@ std::size_t UnitSpace::unit_to_level(std::size_t d, double unit) const {
   const Distribution& distribution = distributions_[d];
   const double internal = from_unit(d, unit);
   if (distribution.is_categorical()) return static_cast<std::size_t>(internal);
-  return std::min(levels_[d] - 1,
-                  static_cast<std::size_t>((internal - distribution.low()) / distribution.step() + 0.5));
+  return std::min(levels_[d] - 1, static_cast<std::size_t>(
+                                      std::lround((internal - distribution.low()) / distribution.step())));
 }
 
 double UnitSpace::at_fraction(std::size_t d, double fraction) const {

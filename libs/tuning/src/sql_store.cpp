@@ -1,6 +1,7 @@
 #include "sql_store.h"
 
 #include <unistd.h>
+#include <cassert>
 
 #include <algorithm>
 #include <functional>
@@ -63,6 +64,7 @@ class Tables {
       try {
         return attempt();
       } catch (const storage::Busy&) {
+        continue;
       }
     }
     return attempt();
@@ -108,7 +110,9 @@ class SqlBackend final : public Backend {
   }
 
   std::int64_t add(History& history, const FrozenTrial& trial) override {
-    return enter(history, trial, *insert(trial, {}));
+    const auto place = insert(trial, {});
+    assert(place && "only a number that was asked for can be taken");
+    return enter(history, trial, *place);
   }
   bool add_as(History& history, std::int64_t number, const FrozenTrial& trial) override {
     const auto place = insert(trial, number);
