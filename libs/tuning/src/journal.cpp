@@ -69,12 +69,14 @@ std::string random_word() {
 // Optuna's lock: whoever can make the symbolic link has it.
 class LinkLock {
  public:
-  LinkLock(const fs::path& file, milliseconds grace) : file_(file), link_(file.string() + ".lock") {
+  // `owner`: a word that no other who may hold the lock has.
+  LinkLock(const fs::path& file, std::string_view owner, milliseconds grace)
+      : link_(file.string() + ".lock"), aside_(link_ + std::string(owner) + ".rename") {
     constexpr milliseconds kLongestPause{20};
     milliseconds pause{1};
     auto unchanged_since = steady_clock::now();
     timespec seen = changed();
-    while (::symlink(file_.c_str(), link_.c_str()) != 0) {
+    while (::symlink(file.c_str(), link_.c_str()) != 0) {
       if (errno != EEXIST) fail_io(link_, "make the lock");
       std::this_thread::sleep_for(pause);
       pause = std::min(2 * pause, kLongestPause);
@@ -100,10 +102,9 @@ class LinkLock {
   }
   // Renamed first: of two that take over one stale lock only one succeeds.
   void release() const noexcept {
-    const std::string aside = link_.string() + random_word() + ".rename";
-    if (::rename(link_.c_str(), aside.c_str()) == 0) ::unlink(aside.c_str());
+    if (::rename(link_.c_str(), aside_.c_str()) == 0) ::unlink(aside_.c_str());
   }
-  fs::path file_, link_;
+  std::string link_, aside_;
 };
 
 struct Record {
@@ -254,7 +255,7 @@ class JournalFile {
   // Appends a line, under the lock and only if `still` then holds; false: it did not. `is_end`: it has to be
   // as safe as the journal's durability says.
   bool append(const std::string& line, bool is_end, const std::function<bool()>& still = {}) const {
-    const LinkLock lock(path_, options_.lock_grace);
+    const LinkLock lock(path_, owner_, options_.lock_grace);
     if (still && !still()) return false;
     const Descriptor file(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (file.get() < 0) fail_io(path_, "open");
@@ -319,6 +320,7 @@ class JournalFile {
   }
   fs::path path_;
   JournalOptions options_;
+  std::string owner_ = random_word();
   off_t offset_ = 0;
   std::int64_t line_ = 0;
 };
