@@ -83,11 +83,13 @@ class GcCommand : public Command {
     std::string text;
     if (stale_ && closed.empty()) text += "There are no stale runs.\n";
     for (const RunRecord& run : closed) text += run.run_id.substr(0, 8) + " " + run.name + " is FAILED now\n";
-    if (removed == std::size_t{0}) text += "No run was deleted longer ago than " + age_ + ".\n";
-    if (removed > std::size_t{0})
-      text +=
-          fmt::format("{} deleted {} removed for good.\n", *removed, *removed == 1 ? "run is" : "runs are");
+    if (removed) text += removal(*removed);
     return text;
+  }
+
+  [[nodiscard]] std::string removal(std::size_t count) const {
+    if (count == 0) return "No run was deleted longer ago than " + age_ + ".\n";
+    return fmt::format("{} deleted {} removed for good.\n", count, count == 1 ? "run is" : "runs are");
   }
 
   [[nodiscard]] std::string as_json(const std::vector<RunRecord>& closed,
