@@ -72,7 +72,7 @@ std::string ProgressTable::line_of(const Work& work) const {
 }
 
 std::string ProgressTable::summary() const {
-  double share = static_cast<double>(ended_);
+  auto share = static_cast<double>(ended_);
   for (const auto& [key, work] : works_)
     if (work.total > 0) share += static_cast<double>(work.done) / static_cast<double>(work.total);
   share /= static_cast<double>(std::max<std::int64_t>(count_, 1));

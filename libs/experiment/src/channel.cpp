@@ -33,7 +33,7 @@ Channel& Channel::operator=(Channel&& other) noexcept {
   return *this;
 }
 
-bool Channel::send(const Params& message) {
+bool Channel::send(const Params& message) const {
   const std::string line = message.to_json() + "\n";
   std::string_view left = line;
   while (!left.empty()) {

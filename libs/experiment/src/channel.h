@@ -19,7 +19,7 @@ class Channel {
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
   // False if nobody is at the other end any more. Errors: kIo.
-  [[nodiscard]] bool send(const Params& message);
+  [[nodiscard]] bool send(const Params& message) const;
   // Waits until something can be read, and reads it. False at the end. Errors: kIo.
   [[nodiscard]] bool read();
   // The next whole message of what was read. Errors: kInvalidArgument for what is no JSON.

@@ -29,6 +29,14 @@ struct Seat {
   bool begun = false;  // it said that it has the job
 };
 
+// Its seat is free then.
+RunJob take_job(Seat& seat) {
+  if (!seat.job) throw Error(ErrorCode::kInternal, "a worker speaks of a run that it was not given");
+  RunJob job = *std::move(seat.job);
+  seat.job.reset();
+  return job;
+}
+
 class ProcessCrew final : public Crew {
  public:
   ProcessCrew(const Client& client, const Experiment& experiment, std::size_t size,
@@ -98,15 +106,14 @@ class ProcessCrew final : public Crew {
     if (kind == "ready") {
       seat.ready = true;
     } else if (kind == "failed") {
-      give_up(seat, Error(to_error_code(message.at("code").as_string()), message.at("message").as_string()),
+      give_up(seat, to_error_code(message.at("code").as_string()), message.at("message").as_string(),
               listener);
     } else if (kind == "begun") {
       seat.begun = true;
     } else if (kind == "progress") {
-      listener.on_progress(*seat.job, to_progress(message.at("progress")));
+      if (seat.job) listener.on_progress(*seat.job, to_progress(message.at("progress")));
     } else if (kind == "done") {
-      const RunJob job = *std::exchange(seat.job, std::nullopt);
-      listener.on_done(job, RunOutcome::from_params(message.at("outcome")));
+      listener.on_done(take_job(seat), RunOutcome::from_params(message.at("outcome")));
     }
   }
 
@@ -115,21 +122,21 @@ class ProcessCrew final : public Crew {
     seat.worker.reset();
     if (!seat.job) return;  // after it was interrupted
     if (!seat.ready)
-      give_up(seat,
-              Error(ErrorCode::kInternal, "a worker ended with " + cause + " before it could take a run"),
+      give_up(seat, ErrorCode::kInternal, "a worker ended with " + cause + " before it could take a run",
               listener);
-    if (!seat.begun && !interrupted_) return give(*std::exchange(seat.job, std::nullopt));
+    if (!seat.begun && !interrupted_) return give(take_job(seat));
     fail(seat, "its worker process ended with " + cause, listener);
   }
 
   // Without workers no run can be made.
-  [[noreturn]] static void give_up(Seat& seat, const Error& error, CrewListener& listener) {
-    if (seat.job) fail(seat, error.what(), listener);
-    throw error;
+  [[noreturn]] static void give_up(Seat& seat, ErrorCode code, const std::string& message,
+                                   CrewListener& listener) {
+    if (seat.job) fail(seat, message, listener);
+    throw Error(code, message);
   }
 
   static void fail(Seat& seat, const std::string& message, CrewListener& listener) {
-    const RunJob job = *std::exchange(seat.job, std::nullopt);
+    const RunJob job = take_job(seat);
     RunOutcome outcome;
     outcome.id = job.run_id;
     outcome.name = job.name;

@@ -25,11 +25,12 @@ Params RunOutcome::to_params() const {
   map.set("params", update);
   map.set("epochs", epochs);
   map.set("metrics", ivory::to_params(metrics));
-  if (best_score)
+  if (best_score) {
     map.set("best", {{"metric", monitor},
                      {"mode", maximize ? "max" : "min"},
                      {"score", *best_score},
                      {"epoch", best_epoch}});
+  }
   if (!test.empty()) map.set("test", ivory::to_params(test));
   map.set("seconds", seconds);
   return map;

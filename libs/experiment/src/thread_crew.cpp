@@ -21,7 +21,9 @@ class InlineCrew final : public Crew {
   [[nodiscard]] std::size_t size() const noexcept override { return 1; }
   void give(RunJob job) override { job_ = std::move(job); }
   void wait(CrewListener& listener) override {
-    const RunJob job = *std::exchange(job_, std::nullopt);
+    if (!job_) return;
+    const RunJob job = *std::move(job_);
+    job_.reset();
     const auto tell = [&](const RunProgress& progress) { listener.on_progress(job, progress); };
     listener.on_done(job, do_job(client_, experiment_, job, tell));
   }
