@@ -371,9 +371,9 @@ TEST(Task, KeepsItsPlanAndScoresAsState) {
 TEST(Task, RefusesAStateThatIsNone) {
   const Project project;
   Task task = Client(project.path(), false).create_task("line");
-  EXPECT_THAT(
-      message_of([&] { task.load_state_dict({{"task", {{"scores", {Params::list({5, 0.5, false})}}}}}); }),
-      HasSubstr("no run 5"));
+  const Params scores = Params::list({Params::list({5, 0.5, false})});
+  EXPECT_THAT(message_of([&] { task.load_state_dict({{"task", {{"scores", scores}}}}); }),
+              HasSubstr("no run 5"));
   EXPECT_THAT(message_of([&] { static_cast<void>(task.runs()); }), HasSubstr("no plan"));
 }
 
