@@ -134,7 +134,7 @@ RunRecord named_run(const TrackingStore& store, std::string_view text, std::stri
                     std::string_view name) {
   RunQuery query;
   select_experiment(store, experiment, query);
-  RunQuery all = bare(query);
+  const RunQuery all = bare(query);
   query.name = name;
   const std::vector<RunRecord> found = store.list_runs(query);
   if (found.size() == 1) return found.front();
