@@ -7,10 +7,10 @@
 namespace ivory {
 
 Checkpoint::Checkpoint(std::optional<std::int64_t> every_n_steps) : every_n_steps_(every_n_steps) {
-  if (every_n_steps_.value_or(1) < 1) {
+  const std::int64_t steps = every_n_steps_.value_or(1);
+  if (steps < 1)
     throw Error(ErrorCode::kInvalidArgument, "every_n_steps",
-                "expected 1 or more optimizer steps, found " + std::to_string(*every_n_steps_));
-  }
+                "expected 1 or more optimizer steps, found " + std::to_string(steps));
 }
 
 bool Checkpoint::is_due(std::int64_t steps) const noexcept {
