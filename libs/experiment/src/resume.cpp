@@ -69,7 +69,7 @@ std::optional<std::string> reason_not_to_resume(const Client& client, std::strin
 }
 
 ResumedRun resume_run(const Client& client, std::string_view run_id, std::string_view mode_if_never_started) {
-  tracking::TrackingStore& store = store_of(client);
+  const tracking::TrackingStore& store = store_of(client);
   const RunRecord record = store.get_run(run_id);
   const fs::path artifacts = artifacts_of(record);
   remove_leftovers(artifacts);
