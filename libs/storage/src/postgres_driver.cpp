@@ -19,34 +19,34 @@ namespace {
 class Libpq {
  public:
   static const Libpq& get() {
-    static const Libpq library;
-    return library;
+    static const Libpq kLibrary;
+    return kLibrary;
   }
 
-  decltype(&::PQconnectdbParams) connect;
-  decltype(&::PQfinish) finish;
-  decltype(&::PQstatus) status;
-  decltype(&::PQerrorMessage) error_message;
-  decltype(&::PQexec) exec;
-  decltype(&::PQprepare) prepare;
-  decltype(&::PQexecPrepared) exec_prepared;
-  decltype(&::PQenterPipelineMode) enter_pipeline;
-  decltype(&::PQexitPipelineMode) exit_pipeline;
-  decltype(&::PQpipelineSync) sync_pipeline;
-  decltype(&::PQsendQueryParams) send_query;
-  decltype(&::PQsendQueryPrepared) send_prepared;
-  decltype(&::PQgetResult) get_result;
-  decltype(&::PQresultStatus) result_status;
-  decltype(&::PQresultErrorField) result_error_field;
-  decltype(&::PQresultErrorMessage) result_error_message;
-  decltype(&::PQclear) clear;
-  decltype(&::PQntuples) tuple_count;
-  decltype(&::PQgetvalue) value;
-  decltype(&::PQgetlength) length;
-  decltype(&::PQgetisnull) is_null;
-  decltype(&::PQcmdTuples) changed;
-  decltype(&::PQtransactionStatus) transaction_status;
-  decltype(&::PQsetNoticeProcessor) set_notice_processor;
+  decltype(&::PQconnectdbParams) connect = nullptr;
+  decltype(&::PQfinish) finish = nullptr;
+  decltype(&::PQstatus) status = nullptr;
+  decltype(&::PQerrorMessage) error_message = nullptr;
+  decltype(&::PQexec) exec = nullptr;
+  decltype(&::PQprepare) prepare = nullptr;
+  decltype(&::PQexecPrepared) exec_prepared = nullptr;
+  decltype(&::PQenterPipelineMode) enter_pipeline = nullptr;
+  decltype(&::PQexitPipelineMode) exit_pipeline = nullptr;
+  decltype(&::PQpipelineSync) sync_pipeline = nullptr;
+  decltype(&::PQsendQueryParams) send_query = nullptr;
+  decltype(&::PQsendQueryPrepared) send_prepared = nullptr;
+  decltype(&::PQgetResult) get_result = nullptr;
+  decltype(&::PQresultStatus) result_status = nullptr;
+  decltype(&::PQresultErrorField) result_error_field = nullptr;
+  decltype(&::PQresultErrorMessage) result_error_message = nullptr;
+  decltype(&::PQclear) clear = nullptr;
+  decltype(&::PQntuples) tuple_count = nullptr;
+  decltype(&::PQgetvalue) value = nullptr;
+  decltype(&::PQgetlength) length = nullptr;
+  decltype(&::PQgetisnull) is_null = nullptr;
+  decltype(&::PQcmdTuples) changed = nullptr;
+  decltype(&::PQtransactionStatus) transaction_status = nullptr;
+  decltype(&::PQsetNoticeProcessor) set_notice_processor = nullptr;
 
  private:
   Libpq() {
