@@ -37,12 +37,12 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory run digits fold=0-4 --jobs 2        cross-validation: five runs, two at once\n"
        "  ivory run digits fold=0-4 --repeat 3      fifteen runs, three of each fold\n"
        "  ivory run digits lr=1e-3,1e-2 fold=0-4    ten runs; the last parameter varies fastest\n"
-       "  ivory run digits dropout=0-0.5:5          five values from 0 to 0.5\n"
+       "  ivory run digits p=0-0.5:5                five values from 0 to 0.5\n"
        "  ivory run digits model.layers.0.out_features=64 --seed 1 --no-track\n",
        &make_run_command},
       {"chain", "NAME [KEY=VALUE …]", "one parameter after the other, each going on with the best value",
-       "  ivory chain digits lr=1e-3,1e-2 dropout=0,0.2,0.5    five runs, not six: lr, then dropout\n"
-       "  ivory chain digits lr=1e-3,1e-2 dropout=0,0.5 --no-use-best-param\n",
+       "  ivory chain digits lr=1e-3,1e-2 p=0,0.2,0.5    five runs, not six: lr, then dropout\n"
+       "  ivory chain digits lr=1e-3,1e-2 p=0,0.5 --no-use-best-param\n",
        &make_chain_command},
       {"resume", "RUN …", "go on with runs or tasks that were interrupted, killed, or failed",
        "  ivory resume digits/run#3            from its last checkpoint\n"
@@ -51,7 +51,7 @@ const std::vector<CommandEntry>& command_table() {
        &make_resume_command},
       {"plan", "NAME [KEY=VALUE …]", "the runs that `ivory run` or `ivory chain` would start",
        "  ivory plan digits fold=0-4 lr=1e-3,1e-2\n"
-       "  ivory plan digits lr=1e-3,1e-2 dropout=0,0.5 --chain\n"
+       "  ivory plan digits lr=1e-3,1e-2 p=0,0.5 --chain\n"
        "  ivory plan digits fold=0-4 --time --jobs 2   how long it would take, by one epoch\n",
        &make_plan_command},
       {"show", "NAME [KEY=VALUE …]", "the resolved parameters as YAML, defaults filled in",

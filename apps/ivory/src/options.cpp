@@ -59,19 +59,19 @@ void Options::flag(std::string_view names, bool& value, std::string_view help) {
   parser_->app.add_flag(std::string(names), value, std::string(help));
 }
 
-void Options::option(std::string_view names, std::string& value, std::string_view placeholder,
+void Options::option(std::string_view names, std::string& value, std::string_view value_name,
                      std::string_view help) {
-  parser_->app.add_option(std::string(names), value, std::string(help))->type_name(std::string(placeholder));
+  parser_->app.add_option(std::string(names), value, std::string(help))->type_name(std::string(value_name));
 }
 
-void Options::option(std::string_view names, std::filesystem::path& value, std::string_view placeholder,
+void Options::option(std::string_view names, std::filesystem::path& value, std::string_view value_name,
                      std::string_view help) {
   const auto take = [&value](const std::string& text) { value = text; };
   parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))
-      ->type_name(std::string(placeholder));
+      ->type_name(std::string(value_name));
 }
 
-void Options::option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder,
+void Options::option(std::string_view names, std::optional<std::int64_t>& value, std::string_view value_name,
                      std::string_view help) {
   const auto take = [&value, names = std::string(names)](const std::string& text) {
     std::int64_t number = 0;
@@ -81,7 +81,7 @@ void Options::option(std::string_view names, std::optional<std::int64_t>& value,
     value = number;
   };
   parser_->app.add_option_function<std::string>(std::string(names), take, std::string(help))
-      ->type_name(std::string(placeholder));
+      ->type_name(std::string(value_name));
 }
 
 void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices,

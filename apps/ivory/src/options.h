@@ -25,11 +25,10 @@ class Options {
   void words(std::string_view name, std::vector<std::string>& values, std::string_view help);
   // `names` as "-v,--verbose".
   void flag(std::string_view names, bool& value, std::string_view help);
-  void option(std::string_view names, std::string& value, std::string_view placeholder,
+  void option(std::string_view names, std::string& value, std::string_view value_name, std::string_view help);
+  void option(std::string_view names, std::filesystem::path& value, std::string_view value_name,
               std::string_view help);
-  void option(std::string_view names, std::filesystem::path& value, std::string_view placeholder,
-              std::string_view help);
-  void option(std::string_view names, std::optional<std::int64_t>& value, std::string_view placeholder,
+  void option(std::string_view names, std::optional<std::int64_t>& value, std::string_view value_name,
               std::string_view help);
   void choice(std::string_view names, std::string& value, std::vector<std::string> choices,
               std::string_view help);
