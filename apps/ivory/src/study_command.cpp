@@ -112,7 +112,7 @@ class StudyCommand : public Command {
     options.word("ACTION", action_,
                  "list, show, best, trials, importance, export, create, delete, copy, ask or tell");
     options.words(
-        "STUDY …", words_,
+        "STUDY", words_,
         "the study (none: the only one there is); then, of copy the new name, of ask the parameters "
         "(lr=1e-5_1e-1.log, units=16_256, act=relu,tanh), of tell the trial's number");
     options.option("--storage", storage_, "URL",
