@@ -239,6 +239,15 @@ ExperimentRecord loaded_experiment(Connection& connection, std::int64_t id) {
   return std::move(found.front());
 }
 
+void write_experiment_tag(Connection& connection, std::int64_t experiment, const KeyValue& tag) {
+  connection
+      .query(
+          "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?) "
+          "ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value")
+      .bind(tag.key, tag.value, experiment)
+      .run();
+}
+
 }  // namespace
 
 SqlTrackingStore::SqlTrackingStore(storage::DatabaseOptions options, std::filesystem::path working_directory,
@@ -298,8 +307,10 @@ std::string SqlTrackingStore::insert_experiment(Connection& connection, std::str
   return std::to_string(id);
 }
 
-std::string SqlTrackingStore::create_experiment(std::string_view name, std::string_view artifact_location) {
+std::string SqlTrackingStore::create_experiment(std::string_view name, std::string_view artifact_location,
+                                                const std::vector<KeyValue>& tags) {
   check_experiment_name(name);
+  for (const KeyValue& tag : tags) check_experiment_tag(tag);
   check_text(artifact_location, "the artifact location");
   std::string location(artifact_location);
   if (!location.empty() && location.find(':') == std::string::npos) {
@@ -309,7 +320,9 @@ std::string SqlTrackingStore::create_experiment(std::string_view name, std::stri
     if (experiment_id_by_name(connection, name)) {
       throw Error(ErrorCode::kConflict, "experiment " + in_quotes(name) + " exists already");
     }
-    return insert_experiment(connection, name, location);
+    std::string id = insert_experiment(connection, name, location);
+    for (const KeyValue& tag : tags) write_experiment_tag(connection, experiment_number(id), tag);
+    return id;
   });
 }
 
@@ -359,12 +372,7 @@ void SqlTrackingStore::set_experiment_tag(std::string_view experiment_id, const 
   check_experiment_tag(tag);
   database_.write([&](Connection& connection) {
     active_experiment_location(connection, experiment_id);
-    connection
-        .query(
-            "INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?) "
-            "ON CONFLICT (key, experiment_id) DO UPDATE SET value = excluded.value")
-        .bind(tag.key, tag.value, experiment_number(experiment_id))
-        .run();
+    write_experiment_tag(connection, experiment_number(experiment_id), tag);
   });
 }
 

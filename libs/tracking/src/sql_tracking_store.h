@@ -19,7 +19,8 @@ class SqlTrackingStore final : public TrackingStore {
   SqlTrackingStore(storage::DatabaseOptions options, std::filesystem::path working_directory,
                    std::string artifact_root);
 
-  std::string create_experiment(std::string_view name, std::string_view artifact_location) override;
+  std::string create_experiment(std::string_view name, std::string_view artifact_location,
+                                const std::vector<KeyValue>& tags) override;
   std::optional<ExperimentRecord> find_experiment(std::string_view name) const override;
   ExperimentRecord get_experiment(std::string_view experiment_id) const override;
   ExperimentRecord find_or_create_experiment(std::string_view name) override;

@@ -37,6 +37,16 @@ struct Metric {
   friend bool operator==(const Metric&, const Metric&) = default;
 };
 
+// A point of a metric that belongs to a logged model or to a dataset.
+struct ModelMetric {
+  Metric metric;
+  std::string model_id;  // each of these may be empty
+  std::string dataset_name;
+  std::string dataset_digest;
+  std::string run_id;  // who logged it
+  friend bool operator==(const ModelMetric&, const ModelMetric&) = default;
+};
+
 // A param or a tag.
 struct KeyValue {
   std::string key;
@@ -55,6 +65,30 @@ struct ExperimentRecord {
   friend bool operator==(const ExperimentRecord&, const ExperimentRecord&) = default;
 };
 
+struct Dataset {
+  std::string name;
+  std::string digest;
+  std::string source_type;
+  std::string source;
+  std::string schema;
+  std::string profile;
+  friend bool operator==(const Dataset&, const Dataset&) = default;
+};
+
+// A dataset that a run used; the tag mlflow.data.context says what for.
+struct DatasetInput {
+  Dataset dataset;
+  std::vector<KeyValue> tags;  // by key
+  friend bool operator==(const DatasetInput&, const DatasetInput&) = default;
+};
+
+// What a run made: a logged model.
+struct ModelOutput {
+  std::string model_id;
+  std::int64_t step = 0;
+  friend bool operator==(const ModelOutput&, const ModelOutput&) = default;
+};
+
 struct RunRecord {
   std::string run_id;  // 32 lower-case hex digits
   std::string experiment_id;
@@ -68,6 +102,9 @@ struct RunRecord {
   std::vector<Metric> metrics;   // the latest point of each, by key
   std::vector<KeyValue> params;  // by key
   std::vector<KeyValue> tags;    // by key
+  std::vector<DatasetInput> dataset_inputs;
+  std::vector<std::string> model_inputs;  // ids of logged models
+  std::vector<ModelOutput> model_outputs;
 
   // The value of a tag, of a param, of the latest point of a metric; null if it was not logged.
   // They point into this record.

@@ -7,8 +7,12 @@
 #include <vector>
 
 #include <ivory/tracking/entities.h>
+#include <ivory/tracking/page.h>
 
 namespace ivory::tracking {
+
+class LoggedModels;
+class ModelRegistry;
 
 // The defaults in these structures let designated initializers leave a member out without a warning.
 // NOLINTBEGIN(readability-redundant-member-init)
@@ -36,6 +40,55 @@ struct Batch {
   std::vector<Metric> metrics = {};
   std::vector<KeyValue> params = {};
   std::vector<KeyValue> tags = {};
+  std::vector<ModelMetric> model_metrics = {};  // points of the run that belong to a model or a dataset, too
+};
+
+// A page of runs by MLflow's search language (docs/search-language.md): "metrics.loss < 0.1 AND params.model
+// LIKE 'res%'", order_by {"metrics.loss ASC", "start_time DESC"}.
+struct SearchRuns {
+  std::vector<std::string> experiment_ids = {};  // none: nothing is found, as with MLflow
+  std::string filter = {};
+  ViewType view = ViewType::kActiveOnly;
+  std::vector<std::string> order_by = {};
+  std::int64_t max_results = 1000;
+  std::string page_token = {};
+};
+
+struct SearchExperiments {
+  std::string filter = {};
+  ViewType view = ViewType::kActiveOnly;
+  std::vector<std::string> order_by = {};
+  std::int64_t max_results = 1000;
+  std::string page_token = {};
+};
+
+// What part of the history of a metric.
+struct HistoryQuery {
+  std::string key;
+  std::optional<std::int64_t> max_results = {};  // none: all
+  std::string page_token = {};
+};
+
+// At most `max_results` points a run, spread evenly over the steps from start to end; the first and the last
+// are among them.
+struct HistorySampling {
+  std::vector<std::string> run_ids = {};
+  std::string key = {};
+  std::optional<std::int64_t> start_step = {};
+  std::optional<std::int64_t> end_step = {};
+  std::int64_t max_results = 2500;
+};
+
+struct MetricOfRun {
+  std::string run_id;
+  Metric metric;
+};
+
+struct DatasetSummary {
+  std::string experiment_id;
+  std::string name;
+  std::string digest;
+  std::string context;
 };
 
 enum class Nesting { kAny, kTopLevel, kNested };
@@ -78,7 +131,8 @@ class TrackingStore {
 
   // Returns its id. An empty `artifact_location` is <artifact root>/<id>; a relative path is taken from the
   // store's working directory. kConflict if the name is taken, also by a deleted experiment.
-  virtual std::string create_experiment(std::string_view name, std::string_view artifact_location = {}) = 0;
+  virtual std::string create_experiment(std::string_view name, std::string_view artifact_location = {},
+                                        const std::vector<KeyValue>& tags = {}) = 0;
   // By name; deleted ones are found too.
   [[nodiscard]] virtual std::optional<ExperimentRecord> find_experiment(std::string_view name) const = 0;
   [[nodiscard]] virtual ExperimentRecord get_experiment(std::string_view experiment_id) const = 0;
@@ -90,6 +144,15 @@ class TrackingStore {
       ViewType view = ViewType::kActiveOnly) const = 0;
   // Replaces a tag of that key.
   virtual void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) = 0;
+  // kNotFound if the experiment has no such tag.
+  virtual void delete_experiment_tag(std::string_view experiment_id, std::string_view key);
+  // Errors of these: kNotFound for one that is deleted already, or not deleted. All its runs go, and come
+  // back, with it.
+  virtual void delete_experiment(std::string_view experiment_id);
+  virtual void restore_experiment(std::string_view experiment_id);
+  virtual void rename_experiment(std::string_view experiment_id, std::string_view new_name);
+  // Errors: kInvalidArgument for a filter, an order or a page token that is wrong, in MLflow's words.
+  [[nodiscard]] virtual Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const;
 
   // Makes a run that is RUNNING, with the given tags, params and mlflow.runName, in one step. With
   // `name_prefix` its number is one more than the largest of that experiment (deleted runs count), and unique
@@ -102,6 +165,7 @@ class TrackingStore {
   // Newest start first, then by id. The number of queries does not depend on the number of runs but by
   // blocks of hundreds.
   [[nodiscard]] virtual std::vector<RunRecord> list_runs(const RunQuery& query) const = 0;
+  [[nodiscard]] virtual Page<RunRecord> search_runs(const SearchRuns& search) const;
   virtual void update_run(std::string_view run_id, const RunUpdate& update) = 0;
   // Both may be called again. A deleted run refuses every write but its restoring.
   virtual void delete_run(std::string_view run_id) = 0;
@@ -123,6 +187,21 @@ class TrackingStore {
   // All points by (timestamp, step, value); empty for a run or key that does not exist.
   [[nodiscard]] virtual std::vector<Metric> metric_history(std::string_view run_id,
                                                            std::string_view key) const = 0;
+  [[nodiscard]] virtual Page<Metric> metric_history_page(std::string_view run_id,
+                                                         const HistoryQuery& query) const;
+  [[nodiscard]] virtual std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const;
+
+  // Datasets and models that a run used, and models that it made. Twice the same is once.
+  virtual void log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
+                          const std::vector<std::string>& model_ids);
+  virtual void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models);
+  // Of all datasets that runs of these experiments used.
+  [[nodiscard]] virtual std::vector<DatasetSummary> search_datasets(
+      const std::vector<std::string>& experiment_ids) const;
+
+  // What else lies in the same store; they live as long as it does.
+  [[nodiscard]] virtual LoggedModels& logged_models();
+  [[nodiscard]] virtual ModelRegistry& model_registry();
 
  protected:
   TrackingStore() = default;
