@@ -127,6 +127,7 @@ TEST(Journal, PassesOverWhatDoesNotHoldAndWhatItDoesNotKnow) {
 TEST(Journal, TakesOverALockThatWasLeft) {
   const TemporaryFolder folder;
   const std::string path = folder.path() / "j.log";
+  std::ofstream(path) << R"({"op_)";  // only under the lock is it repaired
   std::filesystem::create_symlink(path, path + ".lock");
   const auto store = open_journal(path, {.lock_grace = std::chrono::milliseconds(50)});
   store->create_study("s", {Direction::kMinimize});

@@ -1,10 +1,13 @@
 #include "journal.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -75,7 +78,7 @@ class LinkLock {
     constexpr milliseconds kLongestPause{20};
     milliseconds pause{1};
     auto unchanged_since = steady_clock::now();
-    timespec seen = changed();
+    timespec seen{};
     while (::symlink(file.c_str(), link_.c_str()) != 0) {
       if (errno != EEXIST) fail_io(link_, "make the lock");
       std::this_thread::sleep_for(pause);
@@ -85,12 +88,12 @@ class LinkLock {
         seen = now;
         unchanged_since = steady_clock::now();
       } else if (steady_clock::now() - unchanged_since >= grace) {
-        release();
+        take_away();
         unchanged_since = steady_clock::now();
       }
     }
   }
-  ~LinkLock() { release(); }
+  ~LinkLock() { ::unlink(link_.c_str()); }
   LinkLock(const LinkLock&) = delete;
   LinkLock& operator=(const LinkLock&) = delete;
 
@@ -101,7 +104,7 @@ class LinkLock {
     return ::lstat(link_.c_str(), &info) == 0 ? info.st_mtim : timespec{};
   }
   // Renamed first: of two that take over one stale lock only one succeeds.
-  void release() const noexcept {
+  void take_away() const noexcept {
     if (::rename(link_.c_str(), aside_.c_str()) == 0) ::unlink(aside_.c_str());
   }
   std::string link_, aside_;
@@ -247,48 +250,101 @@ class Line {
   std::string text_;
 };
 
-// The file: appends under the lock, reads what is new without it.
+// Whether the file system is one whose appends are atomic and whose sizes are never stale.
+bool lies_on_this_machine(const fs::path& file) {
+  constexpr std::array<std::uint32_t, 6> kLocal{0xEF53,       // ext2, ext3, ext4
+                                                0x58465342,   // XFS
+                                                0x9123683E,   // Btrfs
+                                                0x01021994,   // tmpfs
+                                                0x794C7630,   // overlay
+                                                0x2FC12FC1};  // ZFS
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  struct statfs info{};
+  return ::statfs(folder.c_str(), &info) == 0 &&
+         std::ranges::find(kLocal, static_cast<std::uint32_t>(info.f_type)) != kLocal.end();
+}
+
+using LineReader = std::function<void(std::string_view line)>;
+
+// The file: appends, and reads what is new without a lock.
 class JournalFile {
  public:
-  JournalFile(fs::path path, const JournalOptions& options) : path_(std::move(path)), options_(options) {}
+  JournalFile(fs::path path, const JournalOptions& options)
+      : path_(std::move(path)), options_(options), is_local_(lies_on_this_machine(path_)) {}
 
-  // Appends a line, under the lock and only if `still` then holds; false: it did not. `is_end`: it has to be
-  // as safe as the journal's durability says.
-  bool append(const std::string& line, bool is_end, const std::function<bool()>& still = {}) const {
+  // Appends a line, only if `still` then holds; false: it did not. `apply` is called with each whole line
+  // since the last call, this one at the end. `is_end`: it has to be as safe as the journal's durability
+  // says.
+  //
+  // On a file system of this machine a line is one write, which no other write divides: only what depends on
+  // the lines before it, and repairs, need Optuna's lock.
+  template <class F>
+  bool append(const std::string& line, bool is_end, const F& apply, const std::function<bool()>& still = {}) {
+    if (is_local_ && !still && append_now(line, is_end, apply, still, Tail::kWhole)) return true;
     const LinkLock lock(path_, owner_, options_.lock_grace);
-    if (still && !still()) return false;
-    const Descriptor file(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
-    if (file.get() < 0) fail_io(path_, "open");
-    drop_unfinished_line(file.get());
-    std::string_view rest = line;
-    while (!rest.empty()) {
-      const auto written = ::write(file.get(), rest.data(), rest.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) fail_io(path_, "write to");
-      rest.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (is_end && options_.durability == Durability::kFull && ::fdatasync(file.get()) != 0)
-      fail_io(path_, "write to");
-    return true;
+    return append_now(line, is_end, apply, still, Tail::kAny);
   }
   // Calls `apply` with each whole line since the last call. A file that is not there has none.
   template <class F>
   void read_new(const F& apply) {
     const Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file.get() < 0) {
-      if (errno == ENOENT) return;
+    if (file.get() >= 0) {
+      read_lines(file.get(), apply);
+    } else if (errno != ENOENT) {
       fail_io(path_, "open");
     }
-    struct stat info{};
-    if (::fstat(file.get(), &info) != 0) fail_io(path_, "look at");
-    if (info.st_size == offset_) return;
-    if (info.st_size < offset_)
+  }
+  [[nodiscard]] std::string where() const { return path_.string() + ":" + std::to_string(line_); }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+
+ private:
+  enum class Tail : std::uint8_t {
+    kWhole,  // writes only after a whole line
+    kAny,    // removes an unfinished one: its writer was killed, and nobody was told that it is there
+  };
+  template <class F>
+  bool append_now(const std::string& line, bool is_end, const F& apply, const std::function<bool()>& still,
+                  Tail tail) {
+    bool is_next = false;
+    {
+      const Descriptor file(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+      if (file.get() < 0) fail_io(path_, "open");
+      if (is_local_) lock_against_repair(file.get());
+      const off_t size = read_lines(file.get(), apply);
+      if (still && !still()) return false;
+      if (size != offset_) {
+        if (tail == Tail::kWhole) return false;
+        if (::ftruncate(file.get(), offset_) != 0) fail_io(path_, "repair");
+      }
+      write_line(file.get(), line, is_end);
+      // Optuna may have written meanwhile.
+      is_next = ::lseek(file.get(), 0, SEEK_CUR) == offset_ + static_cast<off_t>(line.size());
+    }
+    if (is_next) {
+      pass_line(std::string_view(line).substr(0, line.size() - 1), apply);
+    } else {
+      read_new(apply);
+    }
+    return true;
+  }
+  // Until the descriptor is closed.
+  void lock_against_repair(int file) const {
+    while (::flock(file, LOCK_EX) != 0) {
+      if (errno != EINTR) fail_io(path_, "lock");
+    }
+  }
+  // The whole lines after those that have been read; returns the size of the file.
+  template <class F>
+  off_t read_lines(int file, const F& apply) {
+    const off_t size = size_of(file);
+    if (size == offset_) return size;
+    if (size < offset_)
       throw Error(ErrorCode::kIo, path_.string() + " has become shorter while it was in use");
-    std::string text(static_cast<std::size_t>(info.st_size - offset_), '\0');
+    std::string text(static_cast<std::size_t>(size - offset_), '\0');
     std::size_t have = 0;
     while (have < text.size()) {
       const auto got =
-          ::pread(file.get(), text.data() + have, text.size() - have, offset_ + static_cast<off_t>(have));
+          ::pread(file, text.data() + have, text.size() - have, offset_ + static_cast<off_t>(have));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_io(path_, "read");
       if (got == 0) break;
@@ -298,28 +354,34 @@ class JournalFile {
     for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
       const std::string_view line = rest.substr(0, end);
       rest.remove_prefix(end + 1);
-      offset_ += static_cast<off_t>(end + 1);
-      ++line_;
-      apply(line);
+      pass_line(line, apply);
     }
+    return size;
   }
-  [[nodiscard]] std::string where() const { return path_.string() + ":" + std::to_string(line_); }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  // A writer that was killed may have left one: nobody was told that it is there.
-  void drop_unfinished_line(int file) const {
-    const off_t size = ::lseek(file, 0, SEEK_END);
-    if (size < 0) fail_io(path_, "look at");
-    off_t keep = size;
-    for (char last = 0; keep > 0; --keep) {
-      if (::pread(file, &last, 1, keep - 1) != 1) fail_io(path_, "read");
-      if (last == '\n') break;
+  template <class F>
+  void pass_line(std::string_view line, const F& apply) {
+    offset_ += static_cast<off_t>(line.size() + 1);
+    ++line_;
+    apply(line);
+  }
+  void write_line(int file, std::string_view line, bool is_end) const {
+    while (!line.empty()) {
+      const auto written = ::write(file, line.data(), line.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail_io(path_, "write to");
+      line.remove_prefix(static_cast<std::size_t>(written));
     }
-    if (keep != size && ::ftruncate(file, keep) != 0) fail_io(path_, "repair");
+    if (is_end && options_.durability == Durability::kFull && ::fdatasync(file) != 0)
+      fail_io(path_, "write to");
+  }
+  [[nodiscard]] off_t size_of(int file) const {
+    struct stat info{};
+    if (::fstat(file, &info) != 0) fail_io(path_, "look at");
+    return info.st_size;
   }
   fs::path path_;
   JournalOptions options_;
+  bool is_local_;
   std::string owner_ = random_word();
   off_t offset_ = 0;
   std::int64_t line_ = 0;
@@ -356,21 +418,15 @@ class JournalBackend final : public Backend {
       : file_(path, options), study_(study), worker_(random_word() + "-0") {}
 
   [[nodiscard]] bool is_shared() const override { return true; }
-  void refresh(History& history) override {
-    file_.read_new([&](std::string_view line) { replay(history, line); });
-  }
+  void refresh(History& history) override { file_.read_new(replayer(history)); }
   std::int64_t add(History& history, const FrozenTrial& trial) override {
     write(history, creation(trial), true);
     return created_;
   }
   bool add_as(History& history, std::int64_t number, const FrozenTrial& trial) override {
     const std::string line = creation(trial).end();
-    const bool added = file_.append(line, trial.state != TrialState::kRunning, [&] {
-      refresh(history);
-      return history.size() == number;
-    });
-    refresh(history);
-    return added;
+    return file_.append(line, trial.state != TrialState::kRunning, replayer(history),
+                        [&] { return history.size() == number; });
   }
   std::int64_t add_running(History& history, Time start) override {
     write(history, Line(kCreateTrial, worker_).add("study_id", study_).add("datetime_start", to_iso(start)));
@@ -445,8 +501,10 @@ class JournalBackend final : public Backend {
   }
   // Written first, then replayed with what others wrote before it: the replay tells whether it held.
   void write(History& history, const Line& line, bool is_end = false) {
-    file_.append(line.end(), is_end);
-    refresh(history);
+    file_.append(line.end(), is_end, replayer(history));
+  }
+  LineReader replayer(History& history) {
+    return [this, &history](std::string_view line) { replay(history, line); };
   }
 
   void replay(History& history, std::string_view text) {
@@ -569,35 +627,37 @@ class JournalStore final : public TrialStore {
     std::vector<int> numbers;
     for (const Direction direction : directions) numbers.push_back(static_cast<int>(direction));
     conflict_ = false;
-    file_.append(Line(kCreateStudy, worker_).add("study_name", name).add("directions", numbers).end(), true);
-    sync();
+    file_.append(Line(kCreateStudy, worker_).add("study_name", name).add("directions", numbers).end(), true,
+                 reader());
     if (conflict_)
       throw Error(ErrorCode::kConflict, "the study '" + name + "' exists in " + file_.path().string());
   }
   void delete_study(const StoredStudy& study) override {
-    file_.append(Line(kDeleteStudy, worker_).add("study_id", study.id).end(), true);
+    file_.append(Line(kDeleteStudy, worker_).add("study_id", study.id).end(), true, reader());
   }
   [[nodiscard]] std::unique_ptr<Backend> open(const StoredStudy& study) override {
     return std::make_unique<JournalBackend>(file_.path(), options_, study.id);
   }
 
  private:
-  void sync() {
-    file_.read_new([&](std::string_view line) {
-      // Most lines are about trials: they are not taken apart.
-      constexpr std::string_view kOp = "\"op_code\":";
-      const auto at = line.find(kOp);
-      const auto digit = at == std::string_view::npos ? at : line.find_first_not_of(' ', at + kOp.size());
-      if (digit == std::string_view::npos || (line[digit] != '0' && line[digit] != '1')) return;
-      const Record record = parse_record(line);
-      if (record.op == kCreateStudy) {
-        const bool exists = catalog_.has(record.study_name);
-        if (exists && record.worker == worker_) conflict_ = true;
-        if (!exists) catalog_.studies.push_back({record.study_name, record.directions});
-      } else if (record.op == kDeleteStudy) {
-        if (auto* study = catalog_.find(record.study_id)) study->deleted = true;
-      }
-    });
+  void sync() { file_.read_new(reader()); }
+  LineReader reader() {
+    return [this](std::string_view line) { read_line(line); };
+  }
+  void read_line(std::string_view line) {
+    // Most lines are about trials: they are not taken apart.
+    constexpr std::string_view kOp = "\"op_code\":";
+    const auto at = line.find(kOp);
+    const auto digit = at == std::string_view::npos ? at : line.find_first_not_of(' ', at + kOp.size());
+    if (digit == std::string_view::npos || (line[digit] != '0' && line[digit] != '1')) return;
+    const Record record = parse_record(line);
+    if (record.op == kCreateStudy) {
+      const bool exists = catalog_.has(record.study_name);
+      if (exists && record.worker == worker_) conflict_ = true;
+      if (!exists) catalog_.studies.push_back({record.study_name, record.directions});
+    } else if (record.op == kDeleteStudy) {
+      if (auto* study = catalog_.find(record.study_id)) study->deleted = true;
+    }
   }
   JournalFile file_;
   JournalOptions options_;

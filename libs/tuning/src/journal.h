@@ -14,9 +14,9 @@ struct JournalOptions {
 };
 
 // Processes, Optuna's too: any number on one file, on NFS as well: the lock is a symbolic link "<file>.lock".
-// What is written survives the death of the process; under Durability::kFull what has ended and what is added
-// to a study survive a power cut too, with all that was written before. Errors: kInvalidArgument with file
-// and line for a line that is no record.
+// On a local file system only what depends on earlier lines takes it. What is written survives the death of
+// the process; under Durability::kFull what has ended and what is added to a study survive a power cut too,
+// with all that was written before. Errors: kInvalidArgument with file and line for a line that is no record.
 [[nodiscard]] std::unique_ptr<TrialStore> open_journal(const std::filesystem::path& path,
                                                        const JournalOptions& options = {});
 
