@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <set>
 #include <thread>
 
-#include "tracking_support.h"
+#include <ivory/tracking/store_error.h>
+
+#include "tracking_store_contract.h"
 
 namespace ivory::tracking {
 namespace {
@@ -20,31 +23,6 @@ using testing::SizeIs;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-class TrackingStoreContract : public testing::TestWithParam<std::string> {
- protected:
-  [[nodiscard]] std::shared_ptr<TrackingStore> open(Access access = Access::kReadWrite) const {
-    return open_store(uri_for(GetParam()), {.working_directory = folder_.path(), .access = access});
-  }
-  RunRecord make_run(const std::string& name = "a-run") {
-    return store_->create_run({.experiment_id = experiment_, .name = name});
-  }
-  RunRecord make_numbered(const std::string& prefix = "run") {
-    return store_->create_run({.experiment_id = experiment_, .name_prefix = prefix});
-  }
-  std::vector<std::string> names(const RunQuery& query) const {
-    std::vector<std::string> found;
-    for (const auto& run : store_->list_runs(query)) found.push_back(run.name);
-    return found;
-  }
-
-  TemporaryFolder folder_;
-  std::shared_ptr<TrackingStore> store_ = open();
-  std::string experiment_ = store_->create_experiment("contract");
-};
-
-INSTANTIATE_TEST_SUITE_P(EveryRegisteredStore, TrackingStoreContract, testing::ValuesIn(store_schemes()),
-                         [](const auto& info) { return info.param; });
 
 TEST_P(TrackingStoreContract, BeginsWithTheExperimentDefault) {
   const auto found = store_->find_experiment("Default");
@@ -532,39 +510,210 @@ TEST_P(TrackingStoreContract, ServesManyThreadsAtOnce) {
   EXPECT_TRUE(seen.contains("run#159"));
 }
 
-TEST(OpenStore, NamesTheSchemesThatItKnows) {
-  for (const char* uri : {"sqlight:///x.db", "mysql://h/x", "mlflow.db", "", ":", "sqlite"}) {
-    EXPECT_EQ(code_of([&] { (void)open_store(uri); }), ErrorCode::kInvalidArgument) << uri;
+Refusal refused_as(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return refusal_of(error);
   }
-  EXPECT_THAT(message_of([] { (void)open_store("sqlit:///x.db"); }), HasSubstr("did you mean 'sqlite'"));
-  EXPECT_THAT(message_of([] { (void)open_store("mysql://h/x"); }), HasSubstr("supported: sqlite"));
+  return Refusal::kInternalError;
 }
 
-TEST(OpenStore, RefusesSqliteUrisWithoutAFile) {
-  for (const char* uri :
-       {"sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:x.db", "sqlite:///x.db?mode=ro"}) {
-    EXPECT_EQ(code_of([&] { (void)open_store(uri); }), ErrorCode::kInvalidArgument) << uri;
-  }
+TEST_P(TrackingStoreContract, DeletesAnExperimentWithItsRunsAndRestoresThem) {
+  const auto kept = make_run("kept");
+  const auto gone_before = make_run("gone before");
+  store_->delete_run(gone_before.run_id);
+  store_->delete_experiment(experiment_);
+  EXPECT_EQ(store_->get_experiment(experiment_).lifecycle_stage, LifecycleStage::kDeleted);
+  EXPECT_EQ(store_->get_run(kept.run_id).lifecycle_stage, LifecycleStage::kDeleted);
+  EXPECT_EQ(refused_as([&] { store_->delete_experiment(experiment_); }), Refusal::kResourceDoesNotExist);
+  EXPECT_EQ(refused_as([&] { make_run(); }), Refusal::kInvalidParameterValue);
+  EXPECT_EQ(refused_as([&] { store_->create_experiment("contract"); }), Refusal::kResourceAlreadyExists);
+  store_->restore_experiment(experiment_);
+  EXPECT_EQ(store_->get_experiment(experiment_).lifecycle_stage, LifecycleStage::kActive);
+  EXPECT_EQ(store_->get_run(kept.run_id).lifecycle_stage, LifecycleStage::kActive);
+  EXPECT_EQ(store_->get_run(gone_before.run_id).lifecycle_stage, LifecycleStage::kActive);
+  EXPECT_EQ(message_of([&] { store_->restore_experiment(experiment_); }),
+            "No Experiment with id=" + experiment_ + " exists");
 }
 
-TEST(OpenStore, TakesRelativeAndAbsolutePaths) {
-  TemporaryFolder folder;
-  std::filesystem::create_directory(folder.path() / "sub");
-  const StoreOptions options{.working_directory = folder.path() / "sub" / ".."};
-  (void)open_store("sqlite:///sub/a b.db", options);
-  EXPECT_TRUE(std::filesystem::exists(folder.path() / "sub/a b.db"));
-  const std::string absolute = "sqlite:///" + (folder.path() / "abs.db").string();
-  (void)open_store(absolute, options);
-  EXPECT_TRUE(std::filesystem::exists(folder.path() / "abs.db"));
-  EXPECT_TRUE(store_exists(absolute, options));
+TEST_P(TrackingStoreContract, RenamesAnActiveExperimentToAFreeName) {
+  const std::string other = store_->create_experiment("other");
+  store_->rename_experiment(experiment_, "renamed");
+  EXPECT_EQ(store_->get_experiment(experiment_).name, "renamed");
+  EXPECT_FALSE(store_->find_experiment("contract"));
+  EXPECT_EQ(refused_as([&] { store_->rename_experiment(experiment_, "other"); }), Refusal::kBadRequest);
+  EXPECT_EQ(code_of([&] { store_->rename_experiment(experiment_, "other"); }), ErrorCode::kConflict);
+  store_->rename_experiment(experiment_, "renamed");
+  EXPECT_EQ(code_of([&] { store_->rename_experiment(experiment_, ""); }), ErrorCode::kInvalidArgument);
+  store_->delete_experiment(other);
+  EXPECT_EQ(refused_as([&] { store_->rename_experiment(other, "third"); }), Refusal::kInvalidState);
+  EXPECT_EQ(code_of([&] { store_->rename_experiment("424242", "x"); }), ErrorCode::kNotFound);
 }
 
-TEST(OpenStore, MakesNothingWhenItMayOnlyRead) {
-  TemporaryFolder folder;
-  const StoreOptions options{.working_directory = folder.path(), .access = Access::kReadOnly};
-  EXPECT_FALSE(store_exists(kDefaultTrackingUri, options));
-  EXPECT_EQ(code_of([&] { (void)open_store(kDefaultTrackingUri, options); }), ErrorCode::kNotFound);
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+TEST_P(TrackingStoreContract, DeletesATagOfAnExperimentOnce) {
+  store_->set_experiment_tag(experiment_, {"a", "1"});
+  store_->set_experiment_tag(experiment_, {"b", "2"});
+  store_->delete_experiment_tag(experiment_, "a");
+  EXPECT_THAT(store_->get_experiment(experiment_).tags, ElementsAre(KeyValue{"b", "2"}));
+  EXPECT_EQ(message_of([&] { store_->delete_experiment_tag(experiment_, "a"); }),
+            "No tag with name: a in experiment with id " + experiment_);
+}
+
+TEST_P(TrackingStoreContract, PagesThroughAHistory) {
+  const auto run = make_run();
+  Batch batch;
+  for (int i = 0; i < 25; ++i) batch.metrics.push_back({"m", i * 0.5, 1000 + i, i});
+  batch.metrics.push_back({"other", 1, 1, 1});
+  store_->log_batch(run.run_id, batch);
+  std::vector<Metric> points;
+  std::string token;
+  int pages = 0;
+  do {
+    const auto page =
+        store_->metric_history_page(run.run_id, {.key = "m", .max_results = 10, .page_token = token});
+    points.insert(points.end(), page.items.begin(), page.items.end());
+    token = page.next_page_token;
+    ++pages;
+  } while (!token.empty());
+  EXPECT_EQ(pages, 3);
+  EXPECT_EQ(points, store_->metric_history(run.run_id, "m"));
+  EXPECT_THAT(points, SizeIs(25));
+  const auto all = store_->metric_history_page(run.run_id, {.key = "m"});
+  EXPECT_EQ(all.items, points);
+  EXPECT_THAT(all.next_page_token, IsEmpty());
+  const auto exact = store_->metric_history_page(run.run_id, {.key = "m", .max_results = 25});
+  EXPECT_THAT(exact.next_page_token, IsEmpty());
+  EXPECT_THAT(store_->metric_history_page("nobody", {.key = "m"}).items, IsEmpty());
+  EXPECT_EQ(
+      message_of([&] { (void)store_->metric_history_page(run.run_id, {.key = "m", .page_token = "xx"}); }),
+      "Invalid page token, could not base64-decode");
+}
+
+TEST_P(TrackingStoreContract, SamplesHistoriesEvenlyWithTheirEnds) {
+  const auto long_run = make_run("long");
+  const auto short_run = make_run("short");
+  Batch batch;
+  for (int i = 0; i < 1000; ++i) batch.metrics.push_back({"m", double(i), i, i});
+  store_->log_batch(long_run.run_id, batch);
+  store_->log_batch(short_run.run_id, {.metrics = {{"m", 1, 1, 333}, {"m", 2, 2, 335}}});
+
+  const auto steps_of = [](const std::vector<MetricOfRun>& points, const std::string& run) {
+    std::vector<std::int64_t> steps;
+    for (const auto& point : points) {
+      if (point.run_id == run) steps.push_back(point.metric.step);
+    }
+    return steps;
+  };
+  auto points = store_->sample_histories(
+      {.run_ids = {long_run.run_id, short_run.run_id}, .key = "m", .max_results = 4});
+  EXPECT_THAT(steps_of(points, long_run.run_id), ElementsAre(0, 250, 333, 335, 500, 750, 999));
+  EXPECT_THAT(steps_of(points, short_run.run_id), ElementsAre(333, 335));
+  points = store_->sample_histories(
+      {.run_ids = {long_run.run_id}, .key = "m", .start_step = 10, .end_step = 13, .max_results = 10});
+  EXPECT_THAT(steps_of(points, long_run.run_id), ElementsAre(10, 11, 12, 13));
+  EXPECT_THAT(store_->sample_histories({.run_ids = {long_run.run_id}, .key = "none"}), IsEmpty());
+}
+
+TEST_P(TrackingStoreContract, KeepsTheDatasetsOfRuns) {
+  const auto run = make_run();
+  const auto other = make_run("other");
+  const Dataset train{"iris", "abc", "local", "{\"path\": 1}", "cols", "rows"};
+  const Dataset test{"test", "def", "local", "{}", "", ""};
+  store_->log_inputs(run.run_id, {{train, {{"mlflow.data.context", "training"}, {"b", "2"}}}, {test, {}}},
+                     {});
+  store_->log_inputs(run.run_id, {{train, {{"mlflow.data.context", "again"}}}}, {});
+  store_->log_inputs(other.run_id, {{train, {{"mlflow.data.context", "eval"}}}}, {});
+
+  const auto inputs = store_->get_run(run.run_id).dataset_inputs;
+  ASSERT_THAT(inputs, SizeIs(2));
+  EXPECT_EQ(inputs[0].dataset, train);
+  EXPECT_THAT(inputs[0].tags, ElementsAre(KeyValue{"b", "2"}, KeyValue{"mlflow.data.context", "training"}));
+  EXPECT_EQ(inputs[1].dataset, test);
+  EXPECT_THAT(inputs[1].tags, IsEmpty());
+
+  const auto summaries = store_->search_datasets({experiment_});
+  ASSERT_THAT(summaries, SizeIs(3));
+  EXPECT_EQ(summaries[0].name, "iris");
+  EXPECT_EQ(summaries[0].digest, "abc");
+  EXPECT_EQ(summaries[0].experiment_id, experiment_);
+  EXPECT_EQ(summaries[0].context, "eval");
+  EXPECT_EQ(summaries[1].context, "training");
+  EXPECT_EQ(summaries[2].context, "");
+  EXPECT_THAT(store_->search_datasets({"0", "nobody"}), IsEmpty());
+
+  for (const auto& listed : store_->list_runs({.experiment_ids = {experiment_}}))
+    EXPECT_THAT(listed.dataset_inputs, IsEmpty());
+  const auto asked =
+      store_->list_runs({.experiment_ids = {experiment_}, .name = "other", .with_inputs = true});
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_THAT(asked[0].dataset_inputs, SizeIs(1));
+}
+
+TEST_P(TrackingStoreContract, RefusesInputsThatAreTooLong) {
+  const auto run = make_run();
+  const DatasetInput good{{"name", "digest", "local", "{}", "", ""}, {}};
+  DatasetInput long_name = good;
+  long_name.dataset.name = std::string(501, 'd');
+  EXPECT_EQ(message_of([&] { store_->log_inputs(run.run_id, {good, long_name}, {}); }),
+            "'name' exceeds the maximum length of 500 characters");
+  DatasetInput long_digest = good;
+  long_digest.dataset.digest = std::string(37, 'd');
+  EXPECT_EQ(code_of([&] { store_->log_inputs(run.run_id, {long_digest}, {}); }), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(store_->get_run(run.run_id).dataset_inputs, IsEmpty());
+  EXPECT_EQ(code_of([&] { store_->log_inputs("nobody", {good}, {}); }), ErrorCode::kNotFound);
+  store_->delete_run(run.run_id);
+  EXPECT_EQ(code_of([&] { store_->log_inputs(run.run_id, {good}, {}); }), ErrorCode::kConflict);
+}
+
+TEST_P(TrackingStoreContract, KeepsTheModelsThatRunsUsedAndMade) {
+  const auto run = make_run();
+  const std::string used = "m-" + std::string(32, 'a');
+  const std::string made = "m-" + std::string(32, 'b');
+  store_->log_inputs(run.run_id, {}, {used, used});
+  store_->log_outputs(run.run_id, {{made, 3}});
+  store_->log_outputs(run.run_id, {{made, 4}});
+  const auto record = store_->get_run(run.run_id);
+  EXPECT_THAT(record.model_inputs, ElementsAre(used));
+  EXPECT_THAT(record.model_outputs, ElementsAre(ModelOutput{made, 4}));
+  EXPECT_EQ(code_of([&] { store_->log_outputs("nobody", {{made, 0}}); }), ErrorCode::kNotFound);
+}
+
+TEST_P(TrackingStoreContract, RefusesWhatMLflowRefusesInItsWords) {
+  const auto run = make_run();
+  const auto said = [&](const Batch& batch) {
+    return message_of([&] { store_->log_batch(run.run_id, batch); });
+  };
+  EXPECT_EQ(said({.metrics = {{"good", 1, 0, 0}, {"bad*", 1, 0, 0}}}),
+            "Invalid value \"bad*\" for parameter 'metrics[1].name' supplied: Names may only contain "
+            "alphanumerics, underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).");
+  EXPECT_EQ(said({.metrics = {{"a//b", 1, 0, 0}}}),
+            "Invalid value \"a//b\" for parameter 'name' supplied: Names may be treated as files in certain "
+            "cases, and must not resolve to other names when treated as such. This name would resolve to "
+            "'a/b'");
+  EXPECT_EQ(said({.metrics = {{std::string(251, 'k'), 1, 0, 0}}}),
+            "'Metric name' exceeds the maximum length of 250 characters");
+  EXPECT_EQ(said({.metrics = {{"neg", 1, -1, 0}}}),
+            "Invalid value -1 for parameter 'timestamp' supplied: metric 'neg' (value=1.0). Timestamp must "
+            "be a nonnegative long (64-bit integer) ");
+  EXPECT_EQ(said({.params = {{"dup", "1"}, {"dup", "2"}}}),
+            "Duplicate parameter keys have been submitted: ['dup']. Please ensure the request contains only "
+            "one param value per param key.");
+  store_->log_param(run.run_id, {"bp", "x"});
+  EXPECT_EQ(said({.params = {{"bp", "other"}, {"bp2", "z"}}}),
+            "Changing param values is not allowed. Params were already logged='[{'key': 'bp', 'old_value': "
+            "'x', 'new_value': 'other'}]' for run ID='" +
+                run.run_id + "'.");
+  EXPECT_EQ(message_of([&] { store_->set_experiment_tag(experiment_, {"k", std::string(5001, 'v')}); }),
+            "'value' exceeds the maximum length of 5000 characters");
+  EXPECT_EQ(message_of([&] { (void)store_->get_experiment("424242"); }),
+            "No Experiment with id=424242 exists");
+  EXPECT_EQ(message_of([&] {
+              (void)store_->create_run(
+                  {.experiment_id = experiment_, .name = "a", .tags = {{std::string(kRunNameTag), "b"}}});
+            }),
+            "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
+            "(run_name='a', mlflow.runName='b').");
 }
 
 }  // namespace

@@ -39,7 +39,10 @@ std::string message_of(F&& call) {
   return "(nothing was thrown)";
 }
 
-// A fresh place for a store of each scheme.
+// Whether stores of the scheme need no server.
+inline bool is_local(std::string_view scheme) { return scheme == "sqlite" || scheme == "file"; }
+
+// A fresh place for a store of each local scheme.
 inline std::string uri_for(std::string_view scheme) {
   if (scheme == "sqlite") return "sqlite:///store.db";
   throw Error(ErrorCode::kInternal, "no test place for stores of " + std::string(scheme));

@@ -1,13 +1,15 @@
 #include "run_rows.h"
 
 #include <algorithm>
-#include <bit>
-#include <limits>
 #include <span>
 #include <unordered_map>
 
 #include <ivory/base/error.h>
 #include <ivory/base/params.h>
+
+#include "histories.h"
+#include "run_block.h"
+#include "run_inputs.h"
 
 namespace ivory::tracking {
 namespace {
@@ -17,8 +19,6 @@ using storage::Query;
 
 // Runs whose metrics, params and tags are fetched by one query each.
 constexpr std::size_t kBlock = 256;
-
-using RunsById = std::unordered_map<std::string_view, RunRecord*>;
 
 LifecycleStage parse_stage(std::string_view text) {
   return text == to_text(LifecycleStage::kDeleted) ? LifecycleStage::kDeleted : LifecycleStage::kActive;
@@ -33,49 +33,13 @@ RunStatus parse_status(std::string_view text, std::string_view run_id) {
   return *status;
 }
 
-double read_value(const Query& row, int value, int is_nan) {
-  return row.integer(is_nan) != 0 ? std::numeric_limits<double>::quiet_NaN() : row.real(value);
-}
-
-RunRecord read_run(const Query& row) {
-  RunRecord run;
-  run.run_id = row.text(0);
-  run.experiment_id = row.text(1);
-  run.name = row.text(2);
-  run.status = parse_status(row.text(3), run.run_id);
-  run.start_time = row.find_integer(4);
-  run.end_time = row.find_integer(5);
-  run.artifact_uri = row.text(6);
-  run.user_id = row.text(7);
-  run.lifecycle_stage = parse_stage(row.text(8));
-  return run;
-}
-
-std::string placeholders(std::size_t count) {
-  std::string text = "?";
-  for (std::size_t i = 1; i < count; ++i) text += ",?";
-  return text;
-}
-
-// Runs `select`, which ends in "IN (", for a block of runs. The list is filled up to a power of two with its
-// last id, so that few different statements are prepared.
-template <class F>
-void for_each_row(Connection& connection, std::string_view select, std::span<RunRecord> runs, const F& read) {
-  RunsById by_id;
-  for (RunRecord& run : runs) by_id.emplace(run.run_id, &run);
-  const std::size_t width = std::bit_ceil(runs.size());
-  auto query = connection.query(std::string(select) + placeholders(width) + ")");
-  for (std::size_t i = 0; i < width; ++i) query.add(runs[std::min(i, runs.size() - 1)].run_id);
-  while (query.next()) read(*by_id.at(query.text(0)), query);
-}
-
 template <class Entry>
 void sort_by_key(std::vector<Entry>& entries) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.key < b.key; });
 }
 
-void load_block(Connection& connection, std::span<RunRecord> runs, const RunQuery& query) {
-  if (query.with_metrics) {
+void load_block(Connection& connection, std::span<RunRecord> runs, const RunParts& parts) {
+  if (parts.metrics) {
     for_each_row(
         connection,
         "SELECT run_uuid, key, value, is_nan, timestamp, step FROM latest_metrics WHERE run_uuid IN (", runs,
@@ -84,18 +48,19 @@ void load_block(Connection& connection, std::span<RunRecord> runs, const RunQuer
               {std::string(row.text(1)), read_value(row, 2, 3), row.integer(4), row.integer(5)});
         });
   }
-  if (query.with_params) {
+  if (parts.params) {
     for_each_row(connection, "SELECT run_uuid, key, value FROM params WHERE run_uuid IN (", runs,
                  [](RunRecord& run, const Query& row) {
                    run.params.push_back({std::string(row.text(1)), std::string(row.text(2))});
                  });
   }
-  if (query.with_tags) {
+  if (parts.tags) {
     for_each_row(connection, "SELECT run_uuid, key, value FROM tags WHERE run_uuid IN (", runs,
                  [](RunRecord& run, const Query& row) {
                    run.tags.push_back({std::string(row.text(1)), std::string(row.text(2))});
                  });
   }
+  if (parts.inputs) load_inputs(connection, runs, parts.input_steps);
   for (RunRecord& run : runs) {
     sort_by_key(run.metrics);
     sort_by_key(run.params);
@@ -141,6 +106,20 @@ constexpr std::string_view kIsParent =
 
 }  // namespace
 
+RunRecord read_run(const Query& row) {
+  RunRecord run;
+  run.run_id = row.text(0);
+  run.experiment_id = row.text(1);
+  run.name = row.text(2);
+  run.status = parse_status(row.text(3), run.run_id);
+  run.start_time = row.find_integer(4);
+  run.end_time = row.find_integer(5);
+  run.artifact_uri = row.text(6);
+  run.user_id = row.text(7);
+  run.lifecycle_stage = parse_stage(row.text(8));
+  return run;
+}
+
 std::string_view lifecycle_condition(ViewType view) {
   switch (view) {
     case ViewType::kActiveOnly:
@@ -170,23 +149,24 @@ RunSelection select_runs(const RunQuery& query) {
   return selection;
 }
 
+void complete_runs(Connection& connection, std::vector<RunRecord>& runs, const RunParts& parts) {
+  for (std::size_t begin = 0; begin < runs.size(); begin += kBlock) {
+    load_block(connection, std::span(runs).subspan(begin, std::min(kBlock, runs.size() - begin)), parts);
+  }
+}
+
 std::vector<RunRecord> load_runs(Connection& connection, const RunSelection& selection,
-                                 const RunQuery& query) {
-  std::string sql =
-      "SELECT r.run_uuid, r.experiment_id, r.name, r.status, r.start_time, r.end_time, r.artifact_uri, "
-      "r.user_id, "
-      "r.lifecycle_stage FROM runs r" +
-      selection.where() + " ORDER BY r.start_time IS NULL, r.start_time DESC, r.run_uuid";
-  if (query.limit) sql += " LIMIT ?";
+                                 std::optional<std::size_t> limit, const RunParts& parts) {
+  std::string sql = "SELECT " + std::string(kRunColumns) + " FROM runs r" + selection.where() +
+                    " ORDER BY r.start_time IS NULL, r.start_time DESC, r.run_uuid";
+  if (limit) sql += " LIMIT ?";
   auto rows = connection.query(sql);
   for (const auto& value : selection.values()) std::visit([&](const auto& bound) { rows.add(bound); }, value);
-  if (query.limit) rows.add(static_cast<std::int64_t>(*query.limit));
+  if (limit) rows.add(static_cast<std::int64_t>(*limit));
 
   std::vector<RunRecord> runs;
   while (rows.next()) runs.push_back(read_run(rows));
-  for (std::size_t begin = 0; begin < runs.size(); begin += kBlock) {
-    load_block(connection, std::span(runs).subspan(begin, std::min(kBlock, runs.size() - begin)), query);
-  }
+  complete_runs(connection, runs, parts);
   return runs;
 }
 
@@ -221,18 +201,6 @@ std::vector<ExperimentRecord> load_experiments(Connection& connection, std::stri
   }
   for (ExperimentRecord& experiment : experiments) sort_by_key(experiment.tags);
   return experiments;
-}
-
-std::vector<Metric> load_history(Connection& connection, std::string_view run_id, std::string_view key) {
-  auto rows = connection.query(
-      "SELECT value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ? AND key = ? "
-      "ORDER BY timestamp, step, value");
-  rows.bind(run_id, key);
-  std::vector<Metric> points;
-  while (rows.next()) {
-    points.push_back({std::string(key), read_value(rows, 0, 1), rows.integer(2), rows.integer(3)});
-  }
-  return points;
 }
 
 }  // namespace ivory::tracking

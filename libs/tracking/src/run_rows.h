@@ -38,9 +38,26 @@ class RunSelection {
 
 [[nodiscard]] RunSelection select_runs(const RunQuery& query);
 
-// Newest start first, then by id, with the parts that `query` wants.
+// What is read of a run beside its row.
+struct RunParts {
+  bool metrics = true;
+  bool params = true;
+  bool tags = true;
+  bool inputs = false;
+  bool input_steps = true;  // whether the table inputs has the column step: not before MLflow 3
+};
+
+// The columns of the table runs (known as r) that read_run() reads.
+inline constexpr std::string_view kRunColumns =
+    "r.run_uuid, r.experiment_id, r.name, r.status, r.start_time, r.end_time, r.artifact_uri, r.user_id, "
+    "r.lifecycle_stage";
+[[nodiscard]] RunRecord read_run(const storage::Query& row);
+
+void complete_runs(storage::Connection& connection, std::vector<RunRecord>& runs, const RunParts& parts);
+
+// Newest start first, then by id.
 [[nodiscard]] std::vector<RunRecord> load_runs(storage::Connection& connection, const RunSelection& selection,
-                                               const RunQuery& query);
+                                               std::optional<std::size_t> limit, const RunParts& parts);
 
 // "lifecycle_stage = 'active'", or what is always true.
 [[nodiscard]] std::string_view lifecycle_condition(ViewType view);
@@ -49,8 +66,5 @@ class RunSelection {
 [[nodiscard]] std::vector<ExperimentRecord> load_experiments(storage::Connection& connection,
                                                              std::string_view condition,
                                                              std::optional<std::int64_t> value = {});
-
-[[nodiscard]] std::vector<Metric> load_history(storage::Connection& connection, std::string_view run_id,
-                                               std::string_view key);
 
 }  // namespace ivory::tracking

@@ -63,6 +63,11 @@ void create_schema(storage::Connection& connection, const std::string& default_a
       .run();
 }
 
+bool has_column(storage::Connection& connection, std::string_view table, std::string_view column) {
+  const std::vector<std::string> present = columns_of(connection, table);
+  return std::find(present.begin(), present.end(), column) != present.end();
+}
+
 std::vector<std::string> missing_from_schema(storage::Connection& connection) {
   std::vector<std::string> missing;
   for (const UsedTable& table : used_tables()) {

@@ -21,6 +21,10 @@ inline constexpr std::string_view kDefaultExperimentId = "0";
 // Makes the schema with the rows that MLflow leaves in a new database.
 void create_schema(storage::Connection& connection, const std::string& default_artifact_location, TimeMs now);
 
+// Whether there is such a table with such a column.
+[[nodiscard]] bool has_column(storage::Connection& connection, std::string_view table,
+                              std::string_view column);
+
 // "table runs", "column runs.deleted_time" … of what we use and the database lacks.
 [[nodiscard]] std::vector<std::string> missing_from_schema(storage::Connection& connection);
 

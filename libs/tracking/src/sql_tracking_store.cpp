@@ -6,9 +6,12 @@
 #include <limits>
 #include <tuple>
 
-#include <ivory/base/error.h>
+#include <ivory/tracking/store_error.h>
 
+#include "histories.h"
+#include "python_words.h"
 #include "run_identifiers.h"
+#include "run_inputs.h"
 #include "run_rows.h"
 #include "schema.h"
 #include "validation.h"
@@ -23,7 +26,11 @@ constexpr std::string_view kUnknownUser = "unknown";
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 [[noreturn]] void fail_no_experiment(std::string_view id) {
-  throw Error(ErrorCode::kNotFound, "No experiment with id=" + std::string(id) + " exists");
+  throw Error(ErrorCode::kNotFound, "No Experiment with id=" + std::string(id) + " exists");
+}
+
+std::string experiment_exists(std::string_view name) {
+  return "Experiment(name=" + std::string(name) + ") already exists.";
 }
 
 [[noreturn]] void fail_no_run(std::string_view id) {
@@ -40,8 +47,9 @@ std::optional<std::int64_t> parse_experiment_id(std::string_view id) {
 
 std::int64_t experiment_number(std::string_view id) {
   const auto number = parse_experiment_id(id);
-  if (!number) fail_no_experiment(id);
-  return *number;
+  if (number) return *number;
+  throw StoreError(Refusal::kInvalidParameterValue, ErrorCode::kNotFound,
+                   "Invalid experiment ID " + in_quotes(id) + ". Experiment ID must be a valid integer.");
 }
 
 void check_active(std::string_view what, std::string_view id, std::string_view lifecycle_stage) {
@@ -51,11 +59,13 @@ void check_active(std::string_view what, std::string_view id, std::string_view l
                                         std::string(lifecycle_stage) + ".");
 }
 
-void check_run_is_active(Connection& connection, std::string_view run_id) {
-  auto query = connection.query("SELECT lifecycle_stage FROM runs WHERE run_uuid = ?");
+// Returns its experiment.
+std::int64_t check_run_is_active(Connection& connection, std::string_view run_id) {
+  auto query = connection.query("SELECT lifecycle_stage, experiment_id FROM runs WHERE run_uuid = ?");
   query.bind(run_id);
   if (!query.next()) fail_no_run(run_id);
   check_active("run", run_id, query.text(0));
+  return query.integer(1);
 }
 
 // The artifact location of an experiment that may have new runs.
@@ -105,8 +115,34 @@ void insert_tags(Connection& connection, std::string_view run_id, const std::vec
   }
 }
 
+struct ChangedParam {
+  const KeyValue* param;
+  std::string old_value;
+};
+
+// In MLflow's words: those for one param, or those for a batch.
+[[noreturn]] void refuse_changed(std::string_view run_id, const std::vector<ChangedParam>& changed,
+                                 bool one) {
+  const std::string start = "Changing param values is not allowed. Param";
+  if (one) {
+    const auto& [param, old_value] = changed.front();
+    throw Error(ErrorCode::kInvalidArgument,
+                start + " with key=" + in_quotes(param->key) + " was already logged with value=" +
+                    in_quotes(old_value) + " for run ID=" + in_quotes(run_id) +
+                    ". Attempted logging new value " + in_quotes(param->value) + ".");
+  }
+  std::string list;
+  for (const auto& [param, old_value] : changed) {
+    list += (list.empty() ? "{'key': " : ", {'key': ") + python_repr(param->key) +
+            ", 'old_value': " + python_repr(old_value) + ", 'new_value': " + python_repr(param->value) + "}";
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              start + "s were already logged='[" + list + "]' for run ID=" + in_quotes(run_id) + ".");
+}
+
 void insert_params(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& params) {
   if (params.empty()) return;
+  std::vector<ChangedParam> changed;
   auto insert =
       connection.query("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
   for (const KeyValue& param : params) {
@@ -114,13 +150,10 @@ void insert_params(Connection& connection, std::string_view run_id, const std::v
     if (connection.changed_rows() == 1) continue;
     auto logged = connection.query("SELECT value FROM params WHERE key = ? AND run_uuid = ?");
     logged.bind(param.key, run_id);
-    if (logged.next() && logged.text(0) != param.value) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "Changing param values is not allowed. Param with key=" + in_quotes(param.key) +
-                      " was already logged with value=" + in_quotes(logged.text(0)) + " for run ID=" +
-                      in_quotes(run_id) + ". Attempted logging new value " + in_quotes(param.value) + ".");
-    }
+    if (logged.next() && logged.text(0) != param.value)
+      changed.push_back({&param, std::string(logged.text(0))});
   }
+  if (!changed.empty()) refuse_changed(run_id, changed, params.size() == 1);
 }
 
 // Of each key the point that MLflow takes for the latest: largest (step, timestamp, stored value).
@@ -157,6 +190,43 @@ void insert_metrics(Connection& connection, std::string_view run_id, const std::
   }
 }
 
+void check_model_exists(Connection& connection, std::string_view model_id) {
+  auto model =
+      connection.query("SELECT 1 FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'");
+  if (model.bind(model_id).next()) return;
+  throw Error(ErrorCode::kNotFound, "Logged model with ID '" + std::string(model_id) + "' not found.");
+}
+
+std::optional<std::string_view> text_or_none(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+void insert_model_metrics(Connection& connection, std::string_view run_id, std::int64_t experiment_id,
+                          const std::vector<ModelMetric>& metrics) {
+  auto insert = connection.query(
+      "INSERT INTO logged_model_metrics (model_id, metric_name, metric_timestamp_ms, metric_step, "
+      "metric_value, experiment_id, run_id, dataset_name, dataset_digest) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  std::string_view checked_model;
+  for (const auto& [metric, model, dataset, digest, unused] : metrics) {
+    if (model.empty()) continue;
+    if (model != checked_model) check_model_exists(connection, model);
+    checked_model = model;
+    insert
+        .bind(model, metric.key, metric.timestamp_ms, metric.step, to_stored(metric.value).value,
+              experiment_id, run_id, text_or_none(dataset), text_or_none(digest))
+        .run();
+  }
+}
+
+// `metrics` of a batch, with those that belong to models too.
+std::vector<Metric> all_metrics(Batch& batch) {
+  std::vector<Metric> metrics = std::move(batch.metrics);
+  for (const ModelMetric& entry : batch.model_metrics) metrics.push_back(entry.metric);
+  return metrics;
+}
+
 const std::string* find_value(const std::vector<KeyValue>& entries, std::string_view key) {
   const auto found =
       std::find_if(entries.begin(), entries.end(), [&](const KeyValue& e) { return e.key == key; });
@@ -169,8 +239,9 @@ std::string asked_name(const CreateRun& create) {
   if (tag == nullptr) return create.name;
   if (!create.name.empty() && create.name != *tag) {
     throw Error(ErrorCode::kInvalidArgument,
-                "both a run name and the tag mlflow.runName are given, and they differ: " +
-                    in_quotes(create.name) + " and " + in_quotes(*tag));
+                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
+                "(run_name=" +
+                    in_quotes(create.name) + ", mlflow.runName=" + in_quotes(*tag) + ").");
   }
   return *tag;
 }
@@ -239,6 +310,25 @@ ExperimentRecord loaded_experiment(Connection& connection, std::int64_t id) {
   return std::move(found.front());
 }
 
+// From one lifecycle stage to the other, with all its runs.
+void move_experiment(Connection& connection, std::string_view experiment_id, LifecycleStage from,
+                     LifecycleStage to) {
+  const std::int64_t id = experiment_number(experiment_id);
+  const TimeMs now = now_ms();
+  connection
+      .query(
+          "UPDATE experiments SET lifecycle_stage = ?, last_update_time = ? WHERE experiment_id = ? AND "
+          "lifecycle_stage = ?")
+      .bind(to_text(to), now, id, to_text(from))
+      .run();
+  if (connection.changed_rows() == 0) fail_no_experiment(std::to_string(id));
+  std::optional<TimeMs> deleted_time;
+  if (to == LifecycleStage::kDeleted) deleted_time = now;
+  connection.query("UPDATE runs SET lifecycle_stage = ?, deleted_time = ? WHERE experiment_id = ?")
+      .bind(to_text(to), deleted_time, id)
+      .run();
+}
+
 void write_experiment_tag(Connection& connection, std::int64_t experiment, const KeyValue& tag) {
   connection
       .query(
@@ -278,6 +368,10 @@ void SqlTrackingStore::prepare_database() {
                     "; expected the tables of MLflow 2.17 or newer (an older one: `mlflow db upgrade`)");
   }
   own_indexes_made_ = database_.read(has_own_indexes);
+  has_models_ = database_.read([](Connection& connection) {
+    return has_column(connection, "inputs", "step") &&
+           has_column(connection, "logged_model_metrics", "metric_value");
+  });
   if (!database_.is_read_only()) database_.switch_to_wal();
 }
 
@@ -286,6 +380,15 @@ void SqlTrackingStore::ensure_own_indexes() {
   if (own_indexes_made_) return;
   database_.write(create_own_indexes);
   own_indexes_made_ = true;
+}
+
+void SqlTrackingStore::need_models() const {
+  if (has_models_) return;
+  throw StoreError(
+      Refusal::kNotImplemented,
+      "database " + in_quotes(database_.name()) +
+          " has no tables for logged models: it is of an MLflow before 3.0; expected a newer one "
+          "(`ivory db upgrade`)");
 }
 
 std::string SqlTrackingStore::insert_experiment(Connection& connection, std::string_view name,
@@ -318,7 +421,7 @@ std::string SqlTrackingStore::create_experiment(std::string_view name, std::stri
   }
   return database_.write([&](Connection& connection) {
     if (experiment_id_by_name(connection, name)) {
-      throw Error(ErrorCode::kConflict, "experiment " + in_quotes(name) + " exists already");
+      throw StoreError(Refusal::kResourceAlreadyExists, experiment_exists(name));
     }
     std::string id = insert_experiment(connection, name, location);
     for (const KeyValue& tag : tags) write_experiment_tag(connection, experiment_number(id), tag);
@@ -373,6 +476,46 @@ void SqlTrackingStore::set_experiment_tag(std::string_view experiment_id, const 
   database_.write([&](Connection& connection) {
     active_experiment_location(connection, experiment_id);
     write_experiment_tag(connection, experiment_number(experiment_id), tag);
+  });
+}
+
+void SqlTrackingStore::delete_experiment_tag(std::string_view experiment_id, std::string_view key) {
+  database_.write([&](Connection& connection) {
+    active_experiment_location(connection, experiment_id);
+    connection.query("DELETE FROM experiment_tags WHERE key = ? AND experiment_id = ?")
+        .bind(key, experiment_number(experiment_id))
+        .run();
+    if (connection.changed_rows() == 0) {
+      throw Error(ErrorCode::kNotFound, "No tag with name: " + std::string(key) + " in experiment with id " +
+                                            std::string(experiment_id));
+    }
+  });
+}
+
+void SqlTrackingStore::delete_experiment(std::string_view experiment_id) {
+  database_.write([&](Connection& connection) {
+    move_experiment(connection, experiment_id, LifecycleStage::kActive, LifecycleStage::kDeleted);
+  });
+}
+
+void SqlTrackingStore::restore_experiment(std::string_view experiment_id) {
+  database_.write([&](Connection& connection) {
+    move_experiment(connection, experiment_id, LifecycleStage::kDeleted, LifecycleStage::kActive);
+  });
+}
+
+void SqlTrackingStore::rename_experiment(std::string_view experiment_id, std::string_view new_name) {
+  check_experiment_name(new_name);
+  const std::int64_t id = experiment_number(experiment_id);
+  database_.write([&](Connection& connection) {
+    if (loaded_experiment(connection, id).lifecycle_stage != LifecycleStage::kActive)
+      throw StoreError(Refusal::kInvalidState, "Cannot rename a non-active experiment.");
+    const auto taken = experiment_id_by_name(connection, new_name);
+    if (taken && *taken != id)
+      throw StoreError(Refusal::kBadRequest, ErrorCode::kConflict, experiment_exists(new_name));
+    connection.query("UPDATE experiments SET name = ?, last_update_time = ? WHERE experiment_id = ?")
+        .bind(new_name, now_ms(), id)
+        .run();
   });
 }
 
@@ -437,7 +580,7 @@ std::optional<RunRecord> SqlTrackingStore::find_run(std::string_view run_id) con
   return database_.read([&](Connection& connection) -> std::optional<RunRecord> {
     RunSelection selection;
     selection.add("r.run_uuid = ?", run_id);
-    auto found = load_runs(connection, selection, {});
+    auto found = load_runs(connection, selection, {}, {.inputs = true, .input_steps = has_models_});
     if (found.empty()) return std::nullopt;
     return std::move(found.front());
   });
@@ -445,7 +588,10 @@ std::optional<RunRecord> SqlTrackingStore::find_run(std::string_view run_id) con
 
 std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const {
   const RunSelection selection = select_runs(query);
-  return database_.read([&](Connection& connection) { return load_runs(connection, selection, query); });
+  const RunParts parts{query.with_metrics, query.with_params, query.with_tags, query.with_inputs,
+                       has_models_};
+  return database_.read(
+      [&](Connection& connection) { return load_runs(connection, selection, query.limit, parts); });
 }
 
 void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& update) {
@@ -492,11 +638,14 @@ void SqlTrackingStore::purge_run(std::string_view run_id) {
 }
 
 void SqlTrackingStore::log_batch(std::string_view run_id, const Batch& batch) {
-  const Batch good = checked(batch);
+  Batch good = checked(batch);
+  if (!good.model_metrics.empty()) need_models();
+  const std::vector<Metric> metrics = all_metrics(good);
   database_.write([&](Connection& connection) {
-    check_run_is_active(connection, run_id);
+    const std::int64_t experiment = check_run_is_active(connection, run_id);
     insert_params(connection, run_id, good.params);
-    insert_metrics(connection, run_id, good.metrics);
+    insert_metrics(connection, run_id, metrics);
+    if (!good.model_metrics.empty()) insert_model_metrics(connection, run_id, experiment, good.model_metrics);
     insert_tags(connection, run_id, good.tags);
   });
 }
@@ -514,6 +663,43 @@ void SqlTrackingStore::delete_tag(std::string_view run_id, std::string_view key)
 
 std::vector<Metric> SqlTrackingStore::metric_history(std::string_view run_id, std::string_view key) const {
   return database_.read([&](Connection& connection) { return load_history(connection, run_id, key); });
+}
+
+Page<Metric> SqlTrackingStore::metric_history_page(std::string_view run_id, const HistoryQuery& query) const {
+  return database_.read([&](Connection& connection) { return load_history_page(connection, run_id, query); });
+}
+
+std::vector<MetricOfRun> SqlTrackingStore::sample_histories(const HistorySampling& sampling) const {
+  return database_.read([&](Connection& connection) { return load_samples(connection, sampling); });
+}
+
+void SqlTrackingStore::log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
+                                  const std::vector<std::string>& model_ids) {
+  check_dataset_inputs(datasets);
+  for (const std::string& model : model_ids) check_text(model, "a model's id");
+  database_.write([&](Connection& connection) {
+    const std::int64_t experiment = check_run_is_active(connection, run_id);
+    insert_dataset_inputs(connection, run_id, experiment, datasets);
+    insert_model_inputs(connection, run_id, model_ids);
+  });
+}
+
+void SqlTrackingStore::log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models) {
+  need_models();
+  for (const ModelOutput& model : models) check_text(model.model_id, "a model's id");
+  database_.write([&](Connection& connection) {
+    check_run_is_active(connection, run_id);
+    insert_model_outputs(connection, run_id, models);
+  });
+}
+
+std::vector<DatasetSummary> SqlTrackingStore::search_datasets(
+    const std::vector<std::string>& experiment_ids) const {
+  std::vector<std::int64_t> ids;
+  for (const std::string& id : experiment_ids) {
+    if (const auto number = parse_experiment_id(id)) ids.push_back(*number);
+  }
+  return database_.read([&](Connection& connection) { return load_dataset_summaries(connection, ids); });
 }
 
 }  // namespace ivory::tracking

@@ -26,6 +26,10 @@ class SqlTrackingStore final : public TrackingStore {
   ExperimentRecord find_or_create_experiment(std::string_view name) override;
   std::vector<ExperimentRecord> list_experiments(ViewType view) const override;
   void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) override;
+  void delete_experiment_tag(std::string_view experiment_id, std::string_view key) override;
+  void delete_experiment(std::string_view experiment_id) override;
+  void restore_experiment(std::string_view experiment_id) override;
+  void rename_experiment(std::string_view experiment_id, std::string_view new_name) override;
 
   RunRecord create_run(const CreateRun& create) override;
   std::optional<RunRecord> find_run(std::string_view run_id) const override;
@@ -38,6 +42,13 @@ class SqlTrackingStore final : public TrackingStore {
   void log_batch(std::string_view run_id, const Batch& batch) override;
   void delete_tag(std::string_view run_id, std::string_view key) override;
   std::vector<Metric> metric_history(std::string_view run_id, std::string_view key) const override;
+  Page<Metric> metric_history_page(std::string_view run_id, const HistoryQuery& query) const override;
+  std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const override;
+
+  void log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
+                  const std::vector<std::string>& model_ids) override;
+  void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models) override;
+  std::vector<DatasetSummary> search_datasets(const std::vector<std::string>& experiment_ids) const override;
 
  private:
   // What has been seen of the numbers of one kind of run name in one experiment.
@@ -48,6 +59,7 @@ class SqlTrackingStore final : public TrackingStore {
 
   void prepare_database();
   void ensure_own_indexes();
+  void need_models() const;
   std::string insert_experiment(storage::Connection& connection, std::string_view name,
                                 const std::string& artifact_location);
   std::string next_numbered_name(storage::Connection& connection, std::int64_t experiment_id,
@@ -57,6 +69,7 @@ class SqlTrackingStore final : public TrackingStore {
   std::string artifact_root_;
   storage::Database database_;
   std::atomic<bool> own_indexes_made_ = false;
+  bool has_models_ = false;  // logged models and steps of inputs: since MLflow 3
   // Touched in write jobs only, which run one at a time.
   std::map<std::pair<std::int64_t, std::string>, NumbersSeen> numbers_seen_;
 };

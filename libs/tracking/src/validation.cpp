@@ -6,50 +6,27 @@
 #include <set>
 
 #include <ivory/base/error.h>
+#include <ivory/base/utf8.h>
 
+#include "python_words.h"
 #include "word_characters.h"
 
 namespace ivory::tracking {
 namespace {
 
+constexpr std::size_t kMaxDatasetName = 500;
+constexpr std::size_t kMaxDatasetDigest = 36;
+constexpr std::size_t kMaxDatasetSource = 65'535;
+constexpr std::size_t kMaxDatasetSchema = 1'048'575;
+constexpr std::size_t kMaxDatasetProfile = 16'777'215;
+constexpr std::size_t kMaxInputTagKey = 255;
+constexpr std::size_t kMaxInputTagValue = 500;
+
 [[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kInvalidArgument, message); }
 
-// Long texts are shown by their beginning.
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kShown = 80;
-  if (text.size() <= kShown) return "'" + std::string(text) + "'";
-  std::size_t end = kShown;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return "'" + std::string(text.substr(0, end)) + "…'";
-}
-
-struct Decoded {
-  char32_t character;
-  std::size_t length;
-};
-
-// The character at the beginning of `text`, or nothing where the bytes are not UTF-8.
-std::optional<Decoded> decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  if (byte(0) < 0x80) return Decoded{byte(0), 1};
-  std::size_t length = 0;
-  char32_t character = 0;
-  char32_t smallest = 0;
-  if ((byte(0) & 0xE0) == 0xC0) {
-    length = 2, character = byte(0) & 0x1F, smallest = 0x80;
-  } else if ((byte(0) & 0xF0) == 0xE0) {
-    length = 3, character = byte(0) & 0x0F, smallest = 0x800;
-  } else if ((byte(0) & 0xF8) == 0xF0) {
-    length = 4, character = byte(0) & 0x07, smallest = 0x10000;
-  }
-  if (length == 0 || text.size() < length) return std::nullopt;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return std::nullopt;
-    character = (character << 6) | (byte(i) & 0x3F);
-  }
-  const bool surrogate = character >= 0xD800 && character <= 0xDFFF;
-  if (character < smallest || character > 0x10FFFF || surrogate) return std::nullopt;
-  return Decoded{character, length};
+[[noreturn]] void refuse_value(std::string_view value, const std::string& parameter,
+                               const std::string& reason) {
+  refuse("Invalid value " + python_json(value) + " for parameter '" + parameter + "' supplied: " + reason);
 }
 
 // Number of characters of valid UTF-8.
@@ -71,105 +48,160 @@ std::string cut(const std::string& text, std::size_t characters) {
 bool has_key_characters_only(std::string_view key) {
   constexpr std::u32string_view kOthers = U"-. /:";
   while (!key.empty()) {
-    const auto decoded = decode(key);
-    if (!decoded) return false;
-    if (!is_word_character(decoded->character) &&
-        kOthers.find(decoded->character) == std::u32string_view::npos)
+    const CodePoint character = decode_utf8(key);
+    if (!character.valid) return false;
+    if (!is_word_character(character.value) && kOthers.find(character.value) == std::u32string_view::npos)
       return false;
-    key.remove_prefix(decoded->length);
+    key.remove_prefix(character.bytes);
   }
   return true;
 }
 
-// Whether posixpath.normpath(key) would be the key itself, and stay in its folder: keys are file names in
-// MLflow's file store.
-bool is_normal_path(std::string_view key) {
-  if (key.front() == '/' || key.substr(0, 2) == "..") return false;
-  for (std::size_t begin = 0; begin <= key.size();) {
-    const std::size_t end = std::min(key.find('/', begin), key.size());
-    const std::string_view part = key.substr(begin, end - begin);
-    if (part.empty() || part == "." || part == "..") return false;
-    begin = end + 1;
-  }
-  return true;
+// How MLflow names the parameter that holds a key.
+std::string_view parameter_of(std::string_view what) { return what == "metric" ? "name" : "key"; }
+
+std::string length_name(std::string_view what, const std::string& parameter) {
+  if (what == "metric") return "Metric name";
+  if (what == "param") return "Param key";
+  return parameter;
 }
 
-void check_metric(const Metric& metric) {
-  check_key(metric.key, "metric");
+// Keys are file names in MLflow's file store.
+bool is_own_path(std::string_view key) {
+  if (key.find('/') == std::string_view::npos && key.front() != '.') return true;
+  const std::string normal = normal_path(key);
+  return normal == key && normal != "." && normal.rfind("..", 0) != 0 && normal.front() != '/';
+}
+
+void check_metric(const Metric& metric, const BatchPlace& place) {
+  check_key(metric.key, "metric", place);
   if (metric.timestamp_ms < 0) {
-    refuse("metric " + in_quotes(metric.key) + ": timestamp " + std::to_string(metric.timestamp_ms) +
-           " is before 1970; expected milliseconds >= 0");
+    refuse("Invalid value " + std::to_string(metric.timestamp_ms) + " for parameter '" + place.text() +
+           "timestamp' supplied: metric '" + metric.key + "' (value=" + python_repr(metric.value) +
+           "). Timestamp must be a nonnegative long (64-bit integer) ");
   }
 }
 
 void check_params_are_distinct(const std::vector<KeyValue>& params) {
   std::set<std::string_view> seen;
+  std::string repeated;
   for (const KeyValue& param : params) {
-    if (!seen.insert(param.key).second)
-      refuse("param " + in_quotes(param.key) + " stands twice in one batch");
+    if (seen.insert(param.key).second) continue;
+    repeated += (repeated.empty() ? "" : ", ") + python_repr(param.key);
   }
+  if (repeated.empty()) return;
+  refuse("Duplicate parameter keys have been submitted: [" + repeated +
+         "]. Please ensure the request contains only one param value per param key.");
 }
+
+void check_dataset(const Dataset& dataset) {
+  check_text(dataset.name, "a dataset's name");
+  check_text(dataset.digest, "a dataset's digest");
+  check_text(dataset.source_type, "a dataset's source type");
+  check_text(dataset.source, "a dataset's source");
+  check_text(dataset.schema, "a dataset's schema");
+  check_text(dataset.profile, "a dataset's profile");
+  check_length(dataset.name, kMaxDatasetName, "name");
+  check_length(dataset.digest, kMaxDatasetDigest, "digest");
+  check_length(dataset.source, kMaxDatasetSource, "source");
+  check_length(dataset.schema, kMaxDatasetSchema, "schema");
+  check_length(dataset.profile, kMaxDatasetProfile, "profile");
+}
+
+// In MLflow's words one entry alone stands nowhere.
+class Places {
+ public:
+  explicit Places(const Batch& batch)
+      : alone_(batch.metrics.size() + batch.params.size() + batch.tags.size() + batch.model_metrics.size() ==
+               1) {}
+  [[nodiscard]] BatchPlace of(std::string_view list, std::size_t index) const {
+    return alone_ ? BatchPlace{} : BatchPlace{list, index};
+  }
+
+ private:
+  bool alone_;
+};
 
 }  // namespace
 
 void check_text(std::string_view text, std::string_view what) {
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto decoded = decode(rest);
-    if (!decoded) refuse(std::string(what) + " is not UTF-8 text");
-    if (decoded->character == 0) refuse(std::string(what) + " holds a NUL character");
-    rest.remove_prefix(decoded->length);
-  }
+  if (find_invalid_utf8(text) != std::string_view::npos) refuse(std::string(what) + " is not UTF-8 text");
+  if (text.find('\0') != std::string_view::npos) refuse(std::string(what) + " holds a NUL character");
 }
 
-void check_key(std::string_view key, std::string_view what) {
-  const std::string name(what);
-  if (key.empty()) refuse(name + " has an empty name");
-  check_text(key, "the name of a " + name);
+void check_length(std::string_view text, std::size_t limit, std::string_view parameter) {
+  if (text.size() <= limit || count_characters(text) <= limit) return;
+  refuse("'" + std::string(parameter) + "' exceeds the maximum length of " + std::to_string(limit) +
+         " characters");
+}
+
+std::string BatchPlace::text() const {
+  return list.empty() ? std::string() : std::string(list) + "[" + std::to_string(index) + "].";
+}
+
+void check_key(std::string_view key, std::string_view what, const BatchPlace& place) {
+  const auto parameter = [&] { return place.text() + std::string(parameter_of(what)); };
+  if (key.empty()) {
+    refuse("Missing value for required parameter '" + parameter() +
+           "'. See the API docs for more information about request parameters.");
+  }
+  check_text(key, "the name of a " + std::string(what));
   if (!has_key_characters_only(key)) {
-    refuse(name + " name " + in_quotes(key) +
-           ": expected letters, digits, underscores (_), dashes (-), periods (.), spaces, colons (:) and "
-           "slashes (/)");
+    refuse_value(key, parameter(),
+                 "Names may only contain alphanumerics, underscores (_), dashes (-), periods (.), spaces "
+                 "( ), colon(:) and slashes (/).");
   }
-  if (!is_normal_path(key)) {
-    refuse(name + " name " + in_quotes(key) +
-           ": as a path it must be relative and in its shortest form, without '.' and '..'");
+  if (!is_own_path(key)) {
+    refuse_value(key, parameter(),
+                 "Names may be treated as files in certain cases, and must not resolve to other names when "
+                 "treated as such. This name would resolve to " +
+                     python_repr(normal_path(key)));
   }
-  if (const std::size_t length = count_characters(key); length > kMaxKeyLength) {
-    refuse(name + " name " + in_quotes(key) + " has " + std::to_string(length) +
-           " characters; expected at most " + std::to_string(kMaxKeyLength));
-  }
+  if (key.size() > kMaxKeyLength) check_length(key, kMaxKeyLength, length_name(what, parameter()));
 }
 
 void check_experiment_name(std::string_view name) {
-  if (name.empty()) refuse("an experiment's name must not be empty");
+  if (name.empty()) refuse("Invalid experiment name: ''");
   check_text(name, "an experiment's name");
-  if (const std::size_t length = count_characters(name); length > kMaxExperimentNameLength) {
-    refuse("experiment name " + in_quotes(name) + " has " + std::to_string(length) +
-           " characters; expected at most " + std::to_string(kMaxExperimentNameLength));
-  }
+  check_length(name, kMaxExperimentNameLength, "name");
 }
 
 void check_experiment_tag(const KeyValue& tag) {
   check_key(tag.key, "experiment tag");
-  check_text(tag.value, "experiment tag " + in_quotes(tag.key));
-  if (const std::size_t length = count_characters(tag.value); length > kMaxExperimentTagValueLength) {
-    refuse("experiment tag " + in_quotes(tag.key) + " has " + std::to_string(length) +
-           " characters; expected at most " + std::to_string(kMaxExperimentTagValueLength));
+  check_text(tag.value, "experiment tag '" + tag.key + "'");
+  check_length(tag.value, kMaxExperimentTagValueLength, "value");
+}
+
+void check_dataset_inputs(const std::vector<DatasetInput>& inputs) {
+  for (const DatasetInput& input : inputs) {
+    check_dataset(input.dataset);
+    for (const KeyValue& tag : input.tags) {
+      check_text(tag.key, "the name of an input's tag");
+      check_text(tag.value, "an input's tag");
+      check_length(tag.key, kMaxInputTagKey, "key");
+      check_length(tag.value, kMaxInputTagValue, "value");
+    }
   }
 }
 
 Batch checked(const Batch& batch) {
   Batch good = batch;
-  for (const Metric& metric : good.metrics) check_metric(metric);
-  for (KeyValue& param : good.params) {
-    check_key(param.key, "param");
-    check_text(param.value, "param " + in_quotes(param.key));
+  const Places places(batch);
+  for (std::size_t i = 0; i < good.metrics.size(); ++i)
+    check_metric(good.metrics[i], places.of("metrics", i));
+  for (std::size_t i = 0; i < good.model_metrics.size(); ++i)
+    check_metric(good.model_metrics[i].metric, places.of("metrics", i));
+  for (std::size_t i = 0; i < good.params.size(); ++i) {
+    KeyValue& param = good.params[i];
+    check_key(param.key, "param", places.of("params", i));
+    check_text(param.value, "param '" + param.key + "'");
     param.value = cut(param.value, kMaxParamValueLength);
   }
   check_params_are_distinct(good.params);
-  for (KeyValue& tag : good.tags) {
-    check_key(tag.key, "tag");
-    check_text(tag.value, "tag " + in_quotes(tag.key));
+  for (std::size_t i = 0; i < good.tags.size(); ++i) {
+    KeyValue& tag = good.tags[i];
+    check_key(tag.key, "tag", places.of("tags", i));
+    check_text(tag.value, "tag '" + tag.key + "'");
     tag.value = cut(tag.value, kMaxTagValueLength);
   }
   return good;

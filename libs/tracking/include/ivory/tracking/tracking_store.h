@@ -40,7 +40,7 @@ struct Batch {
   std::vector<Metric> metrics = {};
   std::vector<KeyValue> params = {};
   std::vector<KeyValue> tags = {};
-  std::vector<ModelMetric> model_metrics = {};  // points of the run that belong to a model or a dataset, too
+  std::vector<ModelMetric> model_metrics = {};  // points of the run, as `metrics`, and of a logged model
 };
 
 // A page of runs by MLflow's search language (docs/search-language.md): "metrics.loss < 0.1 AND params.model
@@ -52,6 +52,7 @@ struct SearchRuns {
   std::vector<std::string> order_by = {};
   std::int64_t max_results = 1000;
   std::string page_token = {};
+  bool with_inputs = false;  // datasets and models, too
 };
 
 struct SearchExperiments {
@@ -110,6 +111,7 @@ struct RunQuery {
   bool with_metrics = true;
   bool with_params = true;
   bool with_tags = true;
+  bool with_inputs = false;  // datasets and models
 };
 // NOLINTEND(readability-redundant-member-init)
 
@@ -159,7 +161,7 @@ class TrackingStore {
   // among all processes. kConflict in a deleted experiment; kInvalidArgument if a tag mlflow.runName
   // contradicts `name`.
   virtual RunRecord create_run(const CreateRun& create) = 0;
-  // By the whole id; deleted ones are found too.
+  // By the whole id, with its datasets and models; deleted ones are found too.
   [[nodiscard]] virtual std::optional<RunRecord> find_run(std::string_view run_id) const = 0;
   [[nodiscard]] RunRecord get_run(std::string_view run_id) const;
   // Newest start first, then by id. The number of queries does not depend on the number of runs but by
@@ -191,7 +193,8 @@ class TrackingStore {
                                                          const HistoryQuery& query) const;
   [[nodiscard]] virtual std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const;
 
-  // Datasets and models that a run used, and models that it made. Twice the same is once.
+  // Datasets and models that a run used, and models that it made. Twice the same is once; a dataset keeps the
+  // tags that it was first logged with.
   virtual void log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
                           const std::vector<std::string>& model_ids);
   virtual void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models);
