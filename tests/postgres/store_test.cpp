@@ -1,6 +1,8 @@
 #include "store_contract.h"
 
 #include <ivory/storage/connection.h>
+#include <ivory/tuning/pruners.h>
+#include <ivory/tuning/samplers.h>
 
 #include "postgres_server.h"
 
@@ -43,6 +45,42 @@ TEST_F(PostgresStore, RefusesADatabaseOfAnotherSchema) {
   storage::Connection({.server = url}).execute("CREATE TABLE alembic_version (version_num VARCHAR(32))");
   EXPECT_THAT(message_of([&] { (void)get_all_study_names(url); }),
               testing::HasSubstr("none of Optuna's tables"));
+}
+
+// What each trial tried and came to.
+std::vector<std::string> outcomes(const Study& study) {
+  std::vector<std::string> lines;
+  for (const FrozenTrial& trial : study.trials()) {
+    std::string line = std::to_string(trial.number) + ' ' + std::string(to_text(trial.state));
+    for (const double value : trial.values) line += ' ' + real_to_text(value);
+    for (const auto& param : trial.params) line += ' ' + param.name + '=' + real_to_text(param.internal);
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::vector<std::string> deterministic_outcomes(const std::string& storage, int n_jobs) {
+  Study study = create_study({.storage = storage,
+                              .study_name = "ordered",
+                              .sampler = make_tpe_sampler({.n_startup_trials = 5, .seed = 3}),
+                              .pruner = make_median_pruner({.n_startup_trials = 3})});
+  const auto pruned_objective = [](Trial& trial) {
+    const double x = trial.suggest_float("x", -3, 5), y = trial.suggest_float("y", 1e-3, 1, {.log = true});
+    for (int step = 0; step < 3; ++step) {
+      trial.report(x * x + y / (step + 1.0), step);
+      if (trial.should_prune()) throw TrialPruned();
+    }
+    return x * x + y;
+  };
+  study.optimize(pruned_objective, {.n_trials = 24, .n_jobs = n_jobs, .deterministic = true, .lag = 4});
+  return outcomes(study);
+}
+
+TEST_F(PostgresStore, KeepsADeterministicStudyTheSameAtAnyNumberOfWorkers) {
+  const auto alone = deterministic_outcomes("", 1);
+  EXPECT_THAT(alone, testing::Contains(testing::HasSubstr("PRUNED")));
+  EXPECT_EQ(deterministic_outcomes(shared_postgres().make_database(), 1), alone);
+  EXPECT_EQ(deterministic_outcomes(shared_postgres().make_database(), 3), alone);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 #include <Eigen/Eigenvalues>
@@ -36,7 +37,7 @@ double normal_quantile(double q) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   return truncated_normal_quantile(q, -kInfinity, kInfinity);
 }
-double normal_cdf(double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }
+double normal_cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 }  // namespace
 
 CmaEs::CmaEs(const CmaSetup& setup)
@@ -102,7 +103,7 @@ void CmaEs::set_separable_weights() {
   for (double& weight : weights_) weight /= sum;
   mu_eff_ = 1 / std::inner_product(weights_.begin(), weights_.end(), weights_.begin(), 0.0);
   c1_ = 2 / ((n + 1.3) * (n + 1.3) + mu_eff_);
-  const double root = n + std::sqrt(2.0);
+  const double root = n + std::numbers::sqrt2;
   const double full = 2 / mu_eff_ / (root * root) +
                       (1 - 1 / mu_eff_) * std::min(1.0, (2 * mu_eff_ - 1) / ((n + 2) * (n + 2) + mu_eff_));
   c_mu_ = (n + 2) / 3 * full;
