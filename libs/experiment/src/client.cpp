@@ -1,37 +1,17 @@
 #include <ivory/experiment/client.h>
 
-#include <algorithm>
-
 #include <ivory/base/error.h>
-#include <ivory/base/files.h>
+#include <ivory/experiment/study.h>
 #include <ivory/experiment/tracker.h>
+#include <ivory/experiment/tuner.h>
 #include <ivory/experiment/user_modules.h>
-#include <ivory/yaml/yaml.h>
+
+#include "parameter_files.h"
 
 namespace ivory {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 2> kExtensions{".yml", ".yaml"};
-
-// The file NAME.yml or NAME.yaml, or empty.
-fs::path find_file(const fs::path& directory, std::string_view name) {
-  for (const std::string_view extension : kExtensions) {
-    fs::path path = directory / (std::string(name) + std::string(extension));
-    if (fs::is_regular_file(path)) return path;
-  }
-  return {};
-}
-
-// As the user would type it: messages are shorter than with absolute paths.
-std::string shown(const fs::path& path) {
-  std::error_code none;
-  const fs::path relative = fs::proximate(path, none);
-  return none || relative.string().starts_with("../..") ? path.string() : relative.string();
-}
-
-Params read_parameters(const fs::path& path) { return parse_yaml(read_file(path), shown(path)); }
 
 }  // namespace
 
@@ -40,16 +20,9 @@ Client::Client(const fs::path& directory, bool tracker)
   if (!fs::is_directory(directory_))
     throw Error(ErrorCode::kNotFound, "there is no directory " + directory.string());
   name_ = "client";
-  const fs::path file = find_file(directory_, "client");
+  const fs::path file = find_parameter_file(directory_, kClientFile);
   source_name_ = file.empty() ? (directory_ / "client.yml").string() : file.string();
-  if (!file.empty()) {
-    params_ = read_parameters(file);
-    if (params_.is_null()) params_ = Params::map();
-    if (!params_.is_map())
-      throw Error(
-          ErrorCode::kInvalidArgument,
-          at_place(params_, "expected a mapping, found " + std::string(Params::kind_name(params_.kind()))));
-  }
+  if (!file.empty()) params_ = read_mapping(file);
   registry_ = std::make_shared<Registry>();
   if (const Params* modules = params_.find("modules")) add_user_modules(*registry_, *modules, directory_);
   Params section = params_;
@@ -57,20 +30,22 @@ Client::Client(const fs::path& directory, bool tracker)
   const Blueprint blueprint(*registry_, section, "", {"modules"}, directory_);
   for (const std::string& name : blueprint.names()) {
     if (name == "tracker" && !tracker) continue;
+    if (name == "objective") continue;  // made with a study: its functions are code to be loaded
     members_.set(name,
                  blueprint.make(name, [this](std::string_view earlier) { return members_.at(earlier); }));
   }
+  if (const auto tuner = find<Tuner>()) tuner->set_directory(directory_);
   if (!tracker) return;
   tracker_ = get<Tracker>("tracker");
   tracker_->set_directory(directory_);
 }
 
 Experiment Client::create_experiment(std::string_view name) const {
-  const fs::path file = find_file(directory_, name);
+  const fs::path file = find_parameter_file(directory_, name);
   if (file.empty()) {
     const std::vector<std::string> names = experiment_names();
     throw Error(ErrorCode::kNotFound, "there is no experiment '" + std::string(name) + "' (no " +
-                                          shown(directory_ / (std::string(name) + ".yml")) + ")" +
+                                          shown_path(directory_ / (std::string(name) + ".yml")) + ")" +
                                           did_you_mean(name, names));
   }
   const std::shared_ptr<Workshop> workshop = make_workshop(name, true);
@@ -83,12 +58,17 @@ std::shared_ptr<Workshop> Client::make_workshop(std::string_view experiment, boo
   if (tracked) workshop->tracker = tracker_;
   workshop->directory = directory_.string();
   workshop->experiment = experiment;
-  workshop->source_name = find_file(directory_, experiment).string();
+  workshop->source_name = find_parameter_file(directory_, experiment).string();
+  workshop->study = study_section(directory_, params_);
   return workshop;
 }
 
 Task Client::create_task(std::string_view name, const Params& args) const {
   return create_experiment(name).create_task(args);
+}
+
+Study Client::create_study(std::string_view name, const Params& args) const {
+  return create_experiment(name).create_study(args);
 }
 
 Run Client::create_run(std::string_view name, const Params& args) const {
@@ -100,17 +80,7 @@ Value Client::create_instance(std::string_view name, std::string_view instance_n
   return create_experiment(name).create_instance(instance_name, args);
 }
 
-std::vector<std::string> Client::experiment_names() const {
-  std::vector<std::string> names;
-  for (const auto& file : fs::directory_iterator(directory_)) {
-    const std::string extension = file.path().extension().string();
-    const std::string name = file.path().stem().string();
-    if (name != "client" && std::ranges::find(kExtensions, extension) != kExtensions.end())
-      names.push_back(name);
-  }
-  std::ranges::sort(names);
-  return names;
-}
+std::vector<std::string> Client::experiment_names() const { return experiment_files(directory_); }
 
 Client create_client(const fs::path& directory, bool tracker) { return Client(directory, tracker); }
 
@@ -119,5 +89,7 @@ Experiment create_experiment(std::string_view name) { return Client().create_exp
 Run create_run(std::string_view name, const Params& args) { return Client().create_run(name, args); }
 
 Task create_task(std::string_view name, const Params& args) { return Client().create_task(name, args); }
+
+Study create_study(std::string_view name, const Params& args) { return Client().create_study(name, args); }
 
 }  // namespace ivory

@@ -6,6 +6,7 @@
 #include <ivory/base/error.h>
 #include <ivory/base/rng.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/study.h>
 #include <ivory/experiment/task.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/registry/overrides.h>
@@ -17,7 +18,7 @@ namespace {
 
 // The class that a section is of.
 const TypeInfo& class_of(const Registry& registry, std::string_view section) {
-  return registry.get(section == "task" ? "ivory.Task" : "ivory.Run");
+  return registry.get(section == "task" ? "ivory.Task" : section == "study" ? "ivory.Study" : "ivory.Run");
 }
 
 // Keys of a section that are no members: what its class takes, and what is filled in.
@@ -79,6 +80,15 @@ class LazyMembers {
   Members made_;
 };
 
+// What the parameter file says, on top of what is there for all; with a tuner in any case.
+Params whole_study_section(const Params& defaults, const Params* own) {
+  Params section = defaults.is_map() ? Params(defaults) : Params::map();
+  if (own != nullptr)
+    for (const auto& [key, value] : own->items()) section.set(key, value);
+  if (!section.contains("tuner")) section.set("tuner", Params());
+  return section;
+}
+
 // What is made from a task is not that task.
 void forget_identities(Params& params, std::string_view name) {
   for (const std::string_view section : {"task", "study"}) {
@@ -109,6 +119,8 @@ std::pair<Params, Params> Creator::create_params(const Params& args, std::string
   static const Params kEmpty = Params::map();
   if (name == "task" && (section == nullptr || section->is_null()))
     section = &kEmpty;  // needs no file's word
+  const Params study = name == "study" ? whole_study_section(workshop().study, section) : Params();
+  if (name == "study") section = &study;
   if (section == nullptr)
     throw Error(ErrorCode::kInvalidArgument, "there is no section '" + std::string(name) +
                                                  "' in the parameters" + did_you_mean(name, params_.keys()));
@@ -169,6 +181,18 @@ Task Creator::create_task(const Params& args, const RunOrigin& origin) const {
   fill(task, made, kName, modules);
   if (workshop().tracker != nullptr) task.set_tracker(workshop().tracker, kName, origin);
   return task;
+}
+
+Study Creator::create_study(const Params& args, const RunOrigin& origin) const {
+  constexpr std::string_view kName = "study";
+  Plan made = plan(args, kName);
+  const std::vector<std::string> modules = made.blueprint.modules();
+  workshop().registry->prepare_process(modules, made.process);
+  Study study(workshop_, std::move(made.params), make_members(made.blueprint).items());
+  if (!origin.run_id.empty()) made.update = Params::map();  // what it was begun with stays
+  fill(study, made, kName, modules);
+  if (workshop().tracker != nullptr) study.set_tracker(workshop().tracker, kName, origin);
+  return study;
 }
 
 tracking::RunRecord Creator::reserve_run(const Params& args, std::string_view name,

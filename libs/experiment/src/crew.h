@@ -46,6 +46,10 @@ class Crew {
   Crew() = default;
 };
 
+// What kAuto means for so many runs at once. Errors: kInvalidArgument for threads where a module's state
+// belongs to the process.
+[[nodiscard]] Engine choose_engine(const Experiment& experiment, std::size_t jobs, Engine wanted);
+
 // The references must outlive the crew.
 [[nodiscard]] std::unique_ptr<Crew> make_thread_crew(const Client& client, const Experiment& experiment,
                                                      std::size_t size);

@@ -11,6 +11,7 @@
 #include <ivory/experiment/metric_functions.h>
 #include <ivory/experiment/metrics.h>
 #include <ivory/experiment/monitor.h>
+#include <ivory/experiment/pruning.h>
 #include <ivory/experiment/results.h>
 #include <ivory/registry/module.h>
 
@@ -79,10 +80,14 @@ void declare_classes(Module& m) {
                   "Logs loss, val_loss, lr and the functions given by name: accuracy and val_accuracy.")
       .init<NamedMetrics>(arg("functions", "names with nothing, arguments, or a function").rest("metrics"));
   m.type<Monitor>("ivory.Monitor", "Watches one metric, and says which epoch was the best.")
-      .init<std::string, std::string>(
+      .init<std::string, std::string, Params>(
           arg("metric", "as it is logged") = "val_loss",
           (arg("mode", "auto: max for accuracy, auc, f1, r2, precision, recall and top_k, else min") = "auto")
-              .choices({"auto", "min", "max"}));
+              .choices({"auto", "min", "max"}),
+          arg("further", "more metrics to watch, each {metric, mode}; a study has an objective each") =
+              Params::list());
+  m.type<Pruning>("ivory.Pruning", "Reports a trial's scores to the tuner, and stops a run that is given up.")
+      .init<>();
   m.type<EarlyStopping>("ivory.EarlyStopping", "Stops the fit when the monitor's score no longer improves.")
       .init<int, double>(arg("patience", "epochs without improvement that are borne"),
                          arg("min_delta", "what counts as improvement must exceed it") = 0.0);
@@ -100,11 +105,12 @@ void declare_callbacks(Module& m) {
   m.alias("ivory.callbacks.metrics.Metrics", "ivory.Metrics");
   m.alias("ivory.callbacks.monitor.Monitor", "ivory.Monitor");
   m.alias("ivory.callbacks.early_stopping.EarlyStopping", "ivory.EarlyStopping");
+  m.alias("ivory.callbacks.pruning.Pruning", "ivory.Pruning");
   using Default = std::pair<const char*, const char*>;
   for (const auto& [member, class_name] :
        {Default{"results", "ivory.Results"}, Default{"metrics", "ivory.Metrics"},
         Default{"monitor", "ivory.Monitor"}, Default{"early_stopping", "ivory.EarlyStopping"},
-        Default{"checkpoint", "ivory.Checkpoint"}})
+        Default{"checkpoint", "ivory.Checkpoint"}, Default{"pruning", "ivory.Pruning"}})
     m.default_class({.member = member, .class_name = class_name, .library = {}, .def = false});
 }
 

@@ -35,6 +35,11 @@ const Value& Members::at(std::size_t index) const {
               "there is no member " + std::to_string(index) + "; there are " + std::to_string(items_.size()));
 }
 
+void Members::insert(std::string_view name, Value value, std::string_view before) {
+  const auto place = std::ranges::find(items_, before, &NamedValues::value_type::first);
+  items_.insert(place, {std::string(name), std::move(value)});
+}
+
 void Members::set(std::string_view name, Value value) {
   const auto found = std::ranges::find(items_, name, &std::pair<std::string, Value>::first);
   if (found == items_.end()) {

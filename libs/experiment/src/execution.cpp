@@ -37,31 +37,6 @@ RunStatus status_of_task(const std::vector<RunOutcome>& outcomes) {
   return has_status(outcomes, "FAILED") ? RunStatus::kFailed : RunStatus::kFinished;
 }
 
-// What the store knows of a run that is finished.
-RunOutcome outcome_of(const RunRecord& run, const Params& arguments) {
-  RunOutcome outcome;
-  outcome.id = run.run_id;
-  outcome.name = run.name;
-  outcome.update = arguments;
-  for (const tracking::Metric& metric : run.metrics) {
-    if (metric.key == "best_score" || metric.key == "best_epoch") continue;
-    const bool tested = metric.key.starts_with("test_");
-    (tested ? outcome.test : outcome.metrics).emplace_back(metric.key, metric.value);
-    if (!tested) outcome.epochs = std::max(outcome.epochs, static_cast<int>(metric.step) + 1);
-  }
-  if (run.start_time && run.end_time)
-    outcome.seconds = static_cast<double>(*run.end_time - *run.start_time) / 1000;
-  const RunScore score = score_of(run);
-  const tracking::Metric* const epoch = run.find_metric("best_epoch");
-  const std::string* const monitor = run.find_tag(tracking::kMonitorTag);
-  if (epoch == nullptr || monitor == nullptr) return outcome;
-  outcome.monitor = monitor->substr(0, monitor->find(' '));
-  outcome.maximize = score.maximize;
-  outcome.best_score = score.best_score;
-  outcome.best_epoch = static_cast<int>(epoch->value);
-  return outcome;
-}
-
 // The runs that a task has made so far, by their index in its plan.
 using Made = std::map<std::size_t, RunRecord>;
 
@@ -133,7 +108,7 @@ class Executor::Work final : public CrewListener {
       job.resume = true;
     }
     if (made != made_.end() && made->second.status == RunStatus::kFinished)
-      return add(index, outcome_of(made->second, job.arguments));
+      return add(index, stored_outcome(executor_.client_.tracker()->store(), made->second, job.arguments));
     if (made == made_.end() && executor_.client_.tracker() != nullptr) reserve(job);
     executor_.events_.on_run_begin(index, job.name, job.arguments);
     crew().give(std::move(job));
@@ -163,7 +138,7 @@ class Executor::Work final : public CrewListener {
       tracking::TrackingStore& store = executor_.client_.tracker()->store();
       const RunRecord run = store.get_run(outcome.id);
       if (tracking::is_terminal(run.status)) return;
-      RunOutcome logged = outcome_of(run, outcome.update);
+      RunOutcome logged = stored_outcome(store, run, outcome.update);
       logged.status = std::exchange(outcome.status, {});
       logged.error = std::exchange(outcome.error, {});
       outcome = std::move(logged);
@@ -201,25 +176,21 @@ class Executor::Work final : public CrewListener {
   std::map<std::size_t, RunOutcome> outcomes_;
 };
 
-namespace {
-
-Engine choose(const Experiment& experiment, const ExecutionOptions& options) {
+Engine choose_engine(const Experiment& experiment, std::size_t jobs, Engine wanted) {
   const std::string owned = experiment.process_owned();
-  const bool shared = options.jobs > 1;
-  if (options.engine == Engine::kThread && shared && !owned.empty())
+  const bool shared = jobs > 1;
+  if (wanted == Engine::kThread && shared && !owned.empty())
     throw Error(ErrorCode::kInvalidArgument, "runs of " + experiment.name() + " may not share a process (" +
                                                  owned + "): several at once need the engine `process`");
-  if (options.engine != Engine::kAuto) return options.engine;
+  if (wanted != Engine::kAuto) return wanted;
   return shared && !owned.empty() ? Engine::kProcess : Engine::kThread;
 }
-
-}  // namespace
 
 Executor::Executor(const Client& client, const Experiment& experiment, ExecutionOptions options,
                    ExecutionEvents& events)
     : client_(client), experiment_(experiment), options_(std::move(options)), events_(events) {
   if (options_.jobs == 0) throw Error(ErrorCode::kInvalidArgument, "expected 1 job or more, found 0");
-  options_.engine = choose(experiment_, options_);
+  options_.engine = choose_engine(experiment_, options_.jobs, options_.engine);
   if (options_.engine == Engine::kThread) {
     crew_ = make_thread_crew(client_, experiment_, options_.jobs);
     return;

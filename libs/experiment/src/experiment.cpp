@@ -12,6 +12,19 @@ constexpr std::array<std::string_view, 4> kSections{"experiment", "run", "task",
 
 bool is_section(std::string_view key) { return std::ranges::find(kSections, key) != kSections.end(); }
 
+// `monitor: [{metric: val_loss}, {metric: latency}]` is one monitor: the first, and what it watches further.
+Params one_monitor(const Params& list) {
+  if (!list.is_list()) return Params(list);
+  if (list.empty() || !list.at(std::size_t{0}).is_map())
+    throw Error(ErrorCode::kInvalidArgument,
+                at_place(list, "expected a list of {metric: …, mode: …}, found " + list.to_text()));
+  Params monitor = list.at(std::size_t{0});
+  Params further = Params::list({list.elements().begin() + 1, list.elements().end()});
+  further.set_source(std::make_shared<const std::string>(list.file()), list.line());
+  if (!further.empty()) monitor.set("further", std::move(further));
+  return monitor;
+}
+
 // The `run` section of a parameter file: its own, or every key that is no section.
 Params run_section(const Params& file) {
   const Params* own = file.find("run");
@@ -27,10 +40,11 @@ Params run_section(const Params& file) {
     if (own != nullptr)
       throw Error(ErrorCode::kInvalidArgument,
                   at_place(value, "'" + key + "' stands beside the section `run`; members belong inside it"));
-    section.set(key, value);
+    section.set(key, key == "monitor" ? one_monitor(value) : value);
   }
   if (own != nullptr)
-    for (const auto& [key, value] : own->items()) section.set(key, value);
+    for (const auto& [key, value] : own->items())
+      section.set(key, key == "monitor" ? one_monitor(value) : value);
   return section;
 }
 

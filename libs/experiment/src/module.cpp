@@ -2,10 +2,12 @@
 #include <ivory/registry/module.h>
 
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/study.h>
 #include <ivory/experiment/task.h>
 #include <ivory/experiment/tracker.h>
 
 #include "declare_callbacks.h"
+#include "declare_tuning.h"
 
 namespace ivory {
 namespace {
@@ -31,6 +33,14 @@ std::shared_ptr<Task> make_task(const std::optional<std::string>& library) {
   return std::make_shared<Task>(std::move(params));
 }
 
+std::shared_ptr<Study> make_study(const std::optional<std::string>& library) {
+  Params section = Params::map();
+  if (library) section.set("library", *library);
+  Params params = Params::map();
+  params.set("study", std::move(section));
+  return std::make_shared<Study>(std::move(params));
+}
+
 }  // namespace
 
 IVORY_MODULE(experiment, m) {
@@ -44,6 +54,9 @@ IVORY_MODULE(experiment, m) {
   m.type<Task>("ivory.Task", "A parent run that makes many: a product or a chain of parameters.")
       .factory(&make_task, arg("library", "module whose default classes are used: torch") = nullptr);
   m.alias("ivory.core.run.Task", "ivory.Task");
+  m.type<Study>("ivory.Study", "A task that tunes: each of its runs is a trial.")
+      .factory(&make_study, arg("library", "module whose default classes are used: torch") = nullptr);
+  m.alias("ivory.core.run.Study", "ivory.Study");
   m.type<Tracker>("ivory.Tracker", "The tracking store of a client.")
       .factory(
           [](const std::string& uri, const std::string& durability) {
@@ -56,6 +69,7 @@ IVORY_MODULE(experiment, m) {
   m.alias("ivory.core.tracker.Tracker", "ivory.Tracker");
   m.default_class({.member = "tracker", .class_name = "ivory.Tracker", .library = "", .def = false});
   declare_callbacks(m);
+  declare_tuning(m);
 }
 
 }  // namespace ivory

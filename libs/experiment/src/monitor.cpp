@@ -47,6 +47,17 @@ std::shared_ptr<Metrics> metrics_of(const Run& run) {
   return metrics;
 }
 
+Monitor::Watched read_watched(const Params& item) {
+  const Params* metric = item.is_map() ? item.find("metric") : nullptr;
+  const Params* mode = item.is_map() ? item.find("mode") : nullptr;
+  const std::size_t known = (metric != nullptr ? 1U : 0U) + (mode != nullptr ? 1U : 0U);
+  if (metric == nullptr || !metric->is_string() || metric->as_string().empty() || item.size() != known)
+    throw Error(ErrorCode::kInvalidArgument, "further",
+                at_place(item, "expected {metric: …, mode: min|max|auto}, found " + item.to_text()));
+  const std::string& name = metric->as_string();
+  return {.metric = name, .maximize = parse_mode(mode == nullptr ? "auto" : mode->as_string(), name)};
+}
+
 [[noreturn]] void fail_metric(const std::string& metric, std::span<const std::string> names) {
   std::string message = "the monitor's metric '" + metric + "' is not logged; there are " + join(names);
   if (const std::string nearest = nearest_name(metric, names); !nearest.empty())
@@ -56,11 +67,35 @@ std::shared_ptr<Metrics> metrics_of(const Run& run) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
+double logged(const Metrics& metrics, const std::string& metric) {
+  if (const auto score = metrics.find(metric)) return *score;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : metrics.record()) names.push_back(name);
+  fail_metric(metric, names);
+}
+
 }  // namespace
 
-Monitor::Monitor(std::string metric, std::string_view mode)
+Monitor::Monitor(std::string metric, std::string_view mode, const Params& further)
     : metric_(std::move(metric)), maximize_(parse_mode(mode, metric_)) {
   if (metric_.empty()) throw Error(ErrorCode::kInvalidArgument, "metric", "expected the name of a metric");
+  if (further.is_null()) return;
+  if (!further.is_list())
+    throw Error(ErrorCode::kInvalidArgument, "further",
+                "expected a list of {metric: …, mode: …}, found " + further.to_text());
+  for (const Params& item : further.elements()) further_.push_back(read_watched(item));
+}
+
+std::vector<double> Monitor::scores() const {
+  std::vector<double> all{score_};
+  for (const Watched& watched : further_) all.push_back(watched.score);
+  return all;
+}
+
+std::vector<double> Monitor::best_scores() const {
+  std::vector<double> all{best_score_};
+  for (const Watched& watched : further_) all.push_back(watched.at_best);
+  return all;
 }
 
 bool Monitor::is_better(double score, double other, double min_delta) const noexcept {
@@ -72,33 +107,38 @@ bool Monitor::is_better(double score, double other, double min_delta) const noex
 void Monitor::on_init_end(Run& run) {
   if (run.mode() == "test") return;
   const std::vector<std::string> names = metrics_of(run)->names(run);
-  if (std::ranges::find(names, metric_) == names.end()) fail_metric(metric_, names);
+  const auto check = [&](const std::string& metric) {
+    if (std::ranges::find(names, metric) == names.end()) fail_metric(metric, names);
+  };
+  check(metric_);
+  for (const Watched& watched : further_) check(watched.metric);
 }
 
 void Monitor::on_epoch_begin(Run& /*run*/) { is_best_ = false; }
 
 void Monitor::on_epoch_end(Run& run) {
   const auto metrics = metrics_of(run);
-  const auto score = metrics->find(metric_);
-  if (!score) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : metrics->record()) names.push_back(name);
-    fail_metric(metric_, names);
-  }
+  score_ = logged(*metrics, metric_);
+  for (Watched& watched : further_) watched.score = logged(*metrics, watched.metric);
   epoch_ = detail::present_epoch(run, epoch_);
-  score_ = *score;
   is_best_ = is_better(score_, best_score_);
   if (!is_best_) return;
+  for (Watched& watched : further_) watched.at_best = watched.score;
   best_score_ = score_;
   best_epoch_ = epoch_;
 }
 
 Params Monitor::state_dict() const {
-  return {{"epoch", epoch_},
-          {"score", score_},
-          {"best_score", best_score_},
-          {"best_epoch", best_epoch_},
-          {"is_best", is_best_}};
+  Params state{{"epoch", epoch_},
+               {"score", score_},
+               {"best_score", best_score_},
+               {"best_epoch", best_epoch_},
+               {"is_best", is_best_}};
+  if (further_.empty()) return state;
+  Params list = Params::list();
+  for (const Watched& watched : further_) list.push_back(Params::list({watched.score, watched.at_best}));
+  state.set("further", std::move(list));
+  return state;
 }
 
 void Monitor::load_state_dict(const Params& state) {
@@ -107,6 +147,17 @@ void Monitor::load_state_dict(const Params& state) {
   const double best_score = detail::real_of(state.at("best_score"));
   const int best_epoch = static_cast<int>(state.at("best_epoch").as_int());
   is_best_ = state.at("is_best").as_bool();
+  if (!further_.empty()) {
+    const Params& list = state.at("further");
+    if (list.size() != further_.size())
+      throw Error(ErrorCode::kInvalidArgument, "there are " + std::to_string(list.size()) +
+                                                   " further metrics, not " +
+                                                   std::to_string(further_.size()));
+    for (std::size_t i = 0; i < further_.size(); ++i) {
+      further_[i].score = detail::real_of(list.at(i).at(std::size_t{0}));
+      further_[i].at_best = detail::real_of(list.at(i).at(1));
+    }
+  }
   epoch_ = epoch;
   score_ = score;
   best_score_ = best_score;

@@ -22,6 +22,14 @@ void Ranges::add(const Ranges& further) {
   items_.insert(items_.end(), further.items_.begin(), further.items_.end());
 }
 
+void Ranges::add(const std::vector<std::string>& names, const std::vector<ParamRange>& ranges) {
+  if (names.size() != ranges.size())
+    throw Error(ErrorCode::kInvalidArgument, "the " + std::to_string(names.size()) + " parameters " +
+                                                 join(names) + " have " + std::to_string(ranges.size()) +
+                                                 " ranges; expected one each");
+  for (std::size_t i = 0; i < names.size(); ++i) add({names[i], ranges[i]});
+}
+
 std::pair<std::vector<Axis>, Params> Ranges::split() const {
   std::vector<Axis> axes;
   Params fixed = Params::map();

@@ -11,6 +11,8 @@
 #include <ivory/tracking/liveness.h>
 #include <ivory/yaml/yaml.h>
 
+#include "resume_record.h"
+
 namespace ivory {
 namespace {
 
@@ -41,8 +43,7 @@ Params argument(const Experiment& experiment, const tracking::KeyValue& param) {
 }
 
 // One killed before its params.yaml was written has its logged params, for these came with its row.
-Run make_run(const Client& client, const std::string& experiment_name, const RunRecord& record) {
-  const Experiment experiment = client.create_experiment(experiment_name);
+Run make_run(const Experiment& experiment, const RunRecord& record) {
   const RunOrigin origin{.run_id = record.run_id};
   const fs::path file = artifacts_of(record) / "params.yaml";
   if (fs::exists(file)) return experiment.with_params(read_yaml(file)).create_run({}, "run", origin);
@@ -71,11 +72,17 @@ std::optional<std::string> reason_not_to_resume(const Client& client, std::strin
 ResumedRun resume_run(const Client& client, std::string_view run_id, std::string_view mode_if_never_started) {
   const tracking::TrackingStore& store = store_of(client);
   const RunRecord record = store.get_run(run_id);
+  const Experiment experiment = client.create_experiment(store.get_experiment(record.experiment_id).name);
+  return resume_run(experiment, record, mode_if_never_started);
+}
+
+ResumedRun resume_run(const Experiment& experiment, const RunRecord& record,
+                      std::string_view mode_if_never_started) {
   const fs::path artifacts = artifacts_of(record);
   remove_leftovers(artifacts);
   remove_leftovers(artifacts.parent_path());
   const std::string* const mode = record.find_tag(tracking::kModeTag);
-  ResumedRun resumed{.run = make_run(client, store.get_experiment(record.experiment_id).name, record),
+  ResumedRun resumed{.run = make_run(experiment, record),
                      .mode = mode == nullptr ? std::string(mode_if_never_started) : *mode,
                      .from_checkpoint = fs::exists(artifacts / "current")};
   if (resumed.from_checkpoint) resumed.run.restore(artifacts / "current");

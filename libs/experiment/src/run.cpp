@@ -15,11 +15,14 @@
 #include <ivory/base/rng.h>
 #include <ivory/data/data_loaders.h>
 #include <ivory/experiment/monitor.h>
+#include <ivory/experiment/pruning.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/experiment/tracking.h>
+#include <ivory/tuning/trial.h>
 
 #include "best_keeper.h"
 #include "run_row.h"
+#include "trial_tags.h"
 
 namespace ivory {
 namespace {
@@ -56,6 +59,12 @@ void give_state(const std::string& name, const Value& member, const Params& stat
 constexpr const char* kRunFile = "run.json";
 
 bool has_state(const Value& member) { return member.is_object() && member.ops()->has_state(); }
+
+std::string further_metrics(const Monitor& monitor) {
+  Params names = Params::list();
+  for (const Monitor::Watched& watched : monitor.further()) names.push_back(watched.metric);
+  return names.to_json();
+}
 
 std::string message_of(const std::exception_ptr& failure) {
   try {
@@ -135,9 +144,12 @@ void Run::call(Hook hook) {
 
 void Run::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name, const RunOrigin& origin) {
   RunOrigin described = origin;
-  if (const auto monitor = find<Monitor>())
+  if (const auto monitor = find<Monitor>()) {
     described.tags.push_back(
         {std::string(tracking::kMonitorTag), monitor->metric() + " " + std::string(monitor->mode())});
+    if (!monitor->further().empty())
+      described.tags.push_back({std::string(detail::kFurtherMonitorsTag), further_metrics(*monitor)});
+  }
   auto tracking = std::make_shared<Tracking>(
       tracker, origin.run_id.empty() ? create_row(*tracker, experiment_of(params_), name, update_, described)
                                      : adopt_row(*tracker, update_, described));
@@ -161,6 +173,20 @@ void Run::stop(std::string reason) {
   stop_reason_ = std::move(reason);
 }
 
+void Run::prune(std::int64_t step) {
+  pruned_step_ = step;
+  stop("given up by the pruner at step " + std::to_string(step));
+}
+
+void Run::report(double score, std::int64_t step) { report(std::vector{score}, step); }
+
+void Run::report(const std::vector<double>& scores, std::int64_t step) {
+  const auto pruning = find<Pruning>();
+  if (pruning == nullptr || !pruning->judge(scores, step)) return;
+  prune(step);
+  throw tuning::TrialPruned{};
+}
+
 bool Run::has_test() const {
   const auto loaders = find<DataLoaders>();
   const auto datasets = loaders != nullptr ? loaders->datasets() : find<Datasets>();
@@ -181,6 +207,9 @@ void Run::start(std::string_view mode) {
     } else {
       start_mode(mode);
     }
+  } catch (const tuning::TrialPruned&) {  // by the learner, or by whatever called report()
+    best_keeper_.reset();
+    if (!pruned_step_) prune(0);
   } catch (...) {
     best_keeper_.reset();
     end(std::current_exception());
@@ -195,6 +224,7 @@ void Run::start_mode(std::string_view mode) {
   if (!std::exchange(restored_, false)) {
     stopping_ = false;
     stop_reason_.clear();
+    pruned_step_.reset();
   }
   if (workshop_ != nullptr) {
     const std::uint64_t start_seed = derive_seed({.seed = seed(), .repeat = repeat(), .purpose = "start"});
@@ -212,6 +242,7 @@ void Run::start_both() {
   const auto tracking = find<Tracking>();
   if (tracking == nullptr) best_keeper_ = std::make_unique<BestKeeper>();
   start_mode("train");
+  if (pruned_step_) return best_keeper_.reset();
   const fs::path best = tracking != nullptr ? tracking->artifact_folder() / "best" : best_keeper_->folder();
   if (has_test()) {
     if (find<Monitor>() != nullptr && fs::exists(best)) load_state_dict(load(best));
@@ -225,7 +256,10 @@ void Run::start_both() {
 void Run::end(const std::exception_ptr& failure) {
   const auto tracking = find<Tracking>();
   if (tracking == nullptr) return;
-  if (failure == nullptr) return tracking->end(tracking::RunStatus::kFinished);
+  if (failure == nullptr) {
+    if (pruned_step_) tracking->log_pruned(*pruned_step_);
+    return tracking->end(tracking::RunStatus::kFinished);
+  }
   try {
     if (is_interruption(failure)) return tracking->end(tracking::RunStatus::kKilled);
     tracking->end(tracking::RunStatus::kFailed, message_of(failure));
@@ -264,8 +298,10 @@ void save_members(const Members& members, Folder& folder) {
   }
 }
 
-std::string run_state(const std::string& stop_reason) {
-  return Params{{"stopped", stop_reason}}.to_json(1) + "\n";
+std::string run_state(const std::string& stop_reason, const std::optional<std::int64_t>& pruned_step) {
+  Params state{{"stopped", stop_reason}};
+  if (pruned_step) state.set("pruned_step", *pruned_step);
+  return state.to_json(1) + "\n";
 }
 
 }  // namespace
@@ -273,13 +309,13 @@ std::string run_state(const std::string& stop_reason) {
 void Run::save(const fs::path& directory) const {
   FolderWriter folder(directory, tracker_ == nullptr ? Durability::kProcess : tracker_->durability());
   save_members(members_, folder);
-  if (stopping_) folder.write(kRunFile, run_state(stop_reason_));
+  if (stopping_) folder.write(kRunFile, run_state(stop_reason_, pruned_step_));
   folder.commit();
 }
 
 void Run::save(FolderReplacer& folder) const {
   save_members(members_, folder);
-  if (stopping_) folder.write(kRunFile, run_state(stop_reason_));
+  if (stopping_) folder.write(kRunFile, run_state(stop_reason_, pruned_step_));
   folder.commit();
 }
 
@@ -336,7 +372,11 @@ void Run::restore(const fs::path& directory) {
     const fs::path file = directory / kRunFile;
     restored_ = true;
     stopping_ = fs::exists(file);
-    if (stopping_) stop_reason_ = Params::from_json(read_file(file)).at("stopped").as_string();
+    if (stopping_) {
+      const Params state = Params::from_json(read_file(file));
+      stop_reason_ = state.at("stopped").as_string();
+      if (const Params* step = state.find("pruned_step")) pruned_step_ = step->as_int();
+    }
   } catch (const Error& error) {
     const bool missing = error.code() == ErrorCode::kNotFound;  // a key of a state
     throw Error(missing ? ErrorCode::kInvalidArgument : error.code(),

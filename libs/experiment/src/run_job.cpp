@@ -11,6 +11,7 @@
 #include <ivory/experiment/resume.h>
 #include <ivory/yaml/yaml.h>
 
+#include "resume_record.h"
 #include "state_values.h"
 
 namespace ivory {
@@ -20,18 +21,31 @@ using Clock = std::chrono::steady_clock;
 
 // A name that no member of a parameter file has.
 constexpr std::string_view kRecorder = "$recorder";
+constexpr std::string_view kPruning = "$pruning";
 
-void start(const Client& client, const Experiment& experiment, const RunJob& job,
-           const std::shared_ptr<RunRecorder>& recorder) {
-  if (job.resume) {
-    ResumedRun resumed = resume_run(client, job.run_id, job.mode);
-    resumed.run.set(kRecorder, Value::object(recorder));
-    resumed.run.start(resumed.mode);
-  } else {
-    Run run = experiment.create_run(job.arguments, "run", {.run_id = job.run_id});
-    run.set(kRecorder, Value::object(recorder));
-    run.start(job.mode);
+// Before the run tracks itself: what an epoch is judged by is reported before it is saved.
+void set_judge(Run& run, const Pruning::Judge& judge) {
+  if (judge == nullptr) return;
+  auto pruning = run.find<Pruning>();
+  if (pruning == nullptr) {
+    pruning = std::make_shared<Pruning>();
+    run.insert(kPruning, Value::object(pruning), "tracking");
   }
+  pruning->set_judge(judge);
+}
+
+ResumedRun make(Tracker* tracker, const Experiment& experiment, const RunJob& job) {
+  if (job.resume) return resume_run(experiment, tracker->store().get_run(job.run_id), job.mode);
+  return {.run = experiment.create_run(job.arguments, "run", {.run_id = job.run_id}), .mode = job.mode};
+}
+
+// The step after which it was given up.
+std::optional<std::int64_t> start(ResumedRun made, const std::shared_ptr<RunRecorder>& recorder,
+                                  const Pruning::Judge& judge) {
+  set_judge(made.run, judge);
+  made.run.set(kRecorder, Value::object(recorder));
+  made.run.start(made.mode);
+  return made.run.pruned_step();
 }
 
 }  // namespace
@@ -68,14 +82,15 @@ RunProgress to_progress(const Params& params) {
           .value = detail::real_of(params.at("value"))};
 }
 
-RunOutcome do_job(const Client& client, const Experiment& experiment, const RunJob& job,
-                  const RunRecorder::Listener& listener) {
+RunOutcome do_job(Tracker* tracker, const Experiment& experiment, const RunJob& job,
+                  const RunRecorder::Listener& listener, const Pruning::Judge& judge) {
   const auto recorder = std::make_shared<RunRecorder>(listener);
   const auto begun = Clock::now();
   std::string status = "FINISHED";
   std::string failure;
+  std::optional<std::int64_t> pruned_step;
   try {
-    start(client, experiment, job, recorder);
+    pruned_step = start(make(tracker, experiment, job), recorder, judge);
   } catch (const Interrupted&) {
     status = "KILLED";
   } catch (const std::exception& error) {
@@ -91,6 +106,7 @@ RunOutcome do_job(const Client& client, const Experiment& experiment, const RunJ
   outcome.status = std::move(status);
   outcome.error = std::move(failure);
   outcome.update = job.arguments;
+  outcome.pruned_step = pruned_step;
   outcome.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
   return outcome;
 }

@@ -6,6 +6,8 @@
 #include <ivory/base/params.h>
 #include <ivory/experiment/client.h>
 #include <ivory/experiment/execution.h>
+#include <ivory/experiment/pruning.h>
+#include <ivory/experiment/tracker.h>
 
 #include "run_recorder.h"
 
@@ -26,8 +28,8 @@ struct RunJob {
 [[nodiscard]] RunProgress to_progress(const Params& params);
 
 // Makes the run, starts it, and says what came of it: FAILED with the message of what it threw, KILLED if it
-// was interrupted.
-[[nodiscard]] RunOutcome do_job(const Client& client, const Experiment& experiment, const RunJob& job,
-                                const RunRecorder::Listener& listener);
+// was interrupted. A trial's run gets a judge of its scores. `tracker` is the experiment's.
+[[nodiscard]] RunOutcome do_job(Tracker* tracker, const Experiment& experiment, const RunJob& job,
+                                const RunRecorder::Listener& listener, const Pruning::Judge& judge = nullptr);
 
 }  // namespace ivory

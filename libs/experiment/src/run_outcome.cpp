@@ -30,7 +30,9 @@ Params RunOutcome::to_params() const {
                      {"mode", maximize ? "max" : "min"},
                      {"score", *best_score},
                      {"epoch", best_epoch}});
+    if (!further_scores.empty()) map["best"].set("further", further_scores);
   }
+  if (pruned_step) map.set("pruned_step", *pruned_step);
   if (!test.empty()) map.set("test", ivory::to_params(test));
   map.set("seconds", seconds);
   return map;
@@ -50,7 +52,11 @@ RunOutcome RunOutcome::from_params(const Params& params) {
     outcome.maximize = best->at("mode").as_string() == "max";
     outcome.best_score = detail::real_of(best->at("score"));
     outcome.best_epoch = static_cast<int>(best->at("epoch").as_int());
+    if (const Params* further = best->find("further"))
+      for (const Params& score : further->elements())
+        outcome.further_scores.push_back(detail::real_of(score));
   }
+  if (const Params* step = params.find("pruned_step")) outcome.pruned_step = step->as_int();
   if (const Params* test = params.find("test")) outcome.test = to_record(*test);
   outcome.seconds = detail::real_of(params.at("seconds"));
   return outcome;

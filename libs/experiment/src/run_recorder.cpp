@@ -18,6 +18,9 @@ void RunRecorder::take_training(const Run& run) {
   outcome_.maximize = monitor->mode() == "max";
   outcome_.best_score = monitor->best_score();
   outcome_.best_epoch = monitor->best_epoch();
+  outcome_.further_scores.clear();
+  for (const Monitor::Watched& watched : monitor->further())
+    outcome_.further_scores.push_back(watched.at_best);
 }
 
 void RunRecorder::tell(const Run& run) const {

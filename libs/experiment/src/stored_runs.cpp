@@ -11,12 +11,14 @@
 #include <ivory/base/progress.h>
 #include <ivory/base/range.h>
 #include <ivory/experiment/client.h>
+#include <ivory/experiment/study.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/liveness.h>
 #include <ivory/yaml/yaml.h>
 
 #include "task_record.h"
+#include "trial_tags.h"
 
 namespace ivory {
 namespace {
@@ -337,6 +339,33 @@ Task Client::resume_task(std::string_view task) const {
     return create_experiment(store_for_reading()->get_experiment(record.experiment_id).name)
         .create_task({}, origin);
   return stored_experiment(record, true).create_task({}, origin);
+}
+
+Study Client::resume_study(std::string_view study) const {
+  const RunRecord record = resolve_run(study);
+  if (record.find_tag(detail::kStudyTag) == nullptr && !record.name.starts_with("study#"))
+    throw Error(ErrorCode::kInvalidArgument, record.name + " is no study");
+  const RunOrigin origin{.run_id = record.run_id};
+  // One killed before its params.yaml was written is made from the files of today.
+  if (!fs::exists(local_folder(record, "params.yaml")))
+    return create_experiment(store_for_reading()->get_experiment(record.experiment_id).name)
+        .create_study({}, origin);
+  return stored_experiment(record, true).create_study({}, origin);
+}
+
+std::optional<Study> Client::find_study(std::string_view name, const std::string& study_name,
+                                        const Params& args) const {
+  const Experiment experiment = create_experiment(name);
+  const auto tuner = experiment.create_instance("tuner", args, "study").share<Tuner>();
+  tuner->set_directory(directory_);
+  const auto tuned = tuner->find_study(study_name);
+  const auto store = tuned && tracker_ != nullptr ? find_store() : nullptr;
+  if (store == nullptr) return std::nullopt;
+  const Params attrs = tuned->user_attrs();
+  const Params* run = attrs.find(detail::kRunIdAttr);
+  const auto record = run == nullptr ? std::nullopt : store->find_run(run->as_string());
+  if (!record || record->lifecycle_stage == tracking::LifecycleStage::kDeleted) return std::nullopt;
+  return experiment.create_study(args, {.run_id = record->run_id});
 }
 
 Collection Client::load_results(const std::vector<std::string>& runs, Reduction reduction,

@@ -110,16 +110,15 @@ struct Task::Finished {
   RunOutcome outcome;
 };
 
-Task::Task(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances)
+Task::Task(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances,
+           std::string_view section)
     : Run(std::move(params), std::move(instances)), state_(std::make_shared<State>()) {
-  workshop_ = std::move(workshop);
-  if (!params_.contains(kMember)) params_.set(kMember, Params::map());
+  workshop_ = workshop != nullptr ? std::move(workshop) : default_workshop(params_);
+  if (!params_.contains(section)) params_.set(section, Params::map());
   set(kMember, Value::object(state_));
 }
 
-Task::Task(Params params, NamedValues instances) : Task(nullptr, std::move(params), std::move(instances)) {
-  workshop_ = default_workshop(params_);
-}
+Task::Task(Params params, NamedValues instances) : Task(nullptr, std::move(params), std::move(instances)) {}
 
 Run Task::create_run(const Params& args) const {
   return Creator::create_run(args, "run", {.parent_run_id = id_});

@@ -9,6 +9,8 @@
 #include <ivory/base/error.h>
 #include <ivory/tracking/artifact_store.h>
 
+#include "trial_tags.h"
+
 namespace ivory {
 namespace {
 
@@ -22,6 +24,21 @@ std::optional<Number> parse_whole(std::string_view text) noexcept {
 std::optional<std::size_t> index_tag(const tracking::RunRecord& run) noexcept {
   const std::string* tag = run.find_tag(tracking::kIndexTag);
   return tag == nullptr ? std::nullopt : parse_whole<std::size_t>(*tag);
+}
+
+// Of the metrics that the tag names, at a step.
+std::vector<double> further_scores(const tracking::TrackingStore& store, const tracking::RunRecord& run,
+                                   std::int64_t step) {
+  std::vector<double> scores;
+  const std::string* const tag = run.find_tag(detail::kFurtherMonitorsTag);
+  if (tag == nullptr) return scores;
+  for (const Params& metric : Params::from_json(*tag).elements()) {
+    double score = std::numeric_limits<double>::quiet_NaN();
+    for (const tracking::Metric& point : store.metric_history(run.run_id, metric.as_string()))
+      if (point.step == step) score = point.value;
+    scores.push_back(score);
+  }
+  return scores;
 }
 
 std::string text_of_plan(const tracking::RunRecord& task, const std::string& tag) {
@@ -76,6 +93,34 @@ RunScore score_of(const tracking::RunRecord& run) {
   if (const std::string* monitor = run.find_tag(tracking::kMonitorTag))
     score.maximize = monitor->ends_with(" max");
   return score;
+}
+
+RunOutcome stored_outcome(const tracking::TrackingStore& store, const tracking::RunRecord& run,
+                          const Params& arguments) {
+  RunOutcome outcome;
+  outcome.id = run.run_id;
+  outcome.name = run.name;
+  outcome.update = arguments;
+  for (const tracking::Metric& metric : run.metrics) {
+    if (metric.key == "best_score" || metric.key == "best_epoch") continue;
+    const bool tested = metric.key.starts_with("test_");
+    (tested ? outcome.test : outcome.metrics).emplace_back(metric.key, metric.value);
+    if (!tested) outcome.epochs = std::max(outcome.epochs, static_cast<int>(metric.step) + 1);
+  }
+  if (run.start_time && run.end_time)
+    outcome.seconds = static_cast<double>(*run.end_time - *run.start_time) / 1000;
+  const RunScore score = score_of(run);
+  const tracking::Metric* const epoch = run.find_metric("best_epoch");
+  const std::string* const monitor = run.find_tag(tracking::kMonitorTag);
+  if (const std::string* const step = run.find_tag(detail::kPrunedStepTag))
+    outcome.pruned_step = parse_whole<std::int64_t>(*step);
+  if (epoch == nullptr || monitor == nullptr) return outcome;
+  outcome.monitor = monitor->substr(0, monitor->find(' '));
+  outcome.maximize = score.maximize;
+  outcome.best_score = score.best_score;
+  outcome.best_epoch = static_cast<int>(epoch->value);
+  outcome.further_scores = further_scores(store, run, outcome.best_epoch);
+  return outcome;
 }
 
 std::optional<std::int64_t> number_of(std::string_view name) noexcept {

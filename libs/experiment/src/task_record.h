@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include <ivory/experiment/run_outcome.h>
 #include <ivory/experiment/run_plan.h>
 #include <ivory/tracking/tracking_store.h>
 
@@ -33,6 +34,10 @@ struct NumberedPlan {
 
 // The score of a run by its tag `ivory.monitor` and its metric best_score.
 [[nodiscard]] RunScore score_of(const tracking::RunRecord& run);
+
+// What the store knows of a run that has ended.
+[[nodiscard]] RunOutcome stored_outcome(const tracking::TrackingStore& store, const tracking::RunRecord& run,
+                                        const Params& arguments);
 
 // The N of a name "kind#N"; none for other names.
 [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) noexcept;

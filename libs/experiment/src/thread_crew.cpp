@@ -25,7 +25,7 @@ class InlineCrew final : public Crew {
     const RunJob job = *std::move(job_);
     job_.reset();
     const auto tell = [&](const RunProgress& progress) { listener.on_progress(job, progress); };
-    listener.on_done(job, do_job(client_, experiment_, job, tell));
+    listener.on_done(job, do_job(client_.tracker().get(), experiment_, job, tell));
   }
 
  private:
@@ -85,7 +85,7 @@ class ThreadCrew final : public Crew {
   void work(const std::stop_token& stop) {
     while (const auto job = next_job(stop)) {
       const auto tell = [&](const RunProgress& progress) { add({*job, progress, std::nullopt}); };
-      add({*job, {}, do_job(client_, experiment_, *job, tell)});
+      add({*job, {}, do_job(client_.tracker().get(), experiment_, *job, tell)});
     }
   }
 

@@ -13,10 +13,14 @@
 #include <ivory/tracking/liveness.h>
 #include <ivory/yaml/yaml.h>
 
+#include "trial_tags.h"
+
 namespace ivory {
 namespace {
 
 namespace fs = std::filesystem;
+using detail::kPrunedStepTag;
+using detail::kPrunedTag;
 
 using tracking::kErrorTag;
 using tracking::kModeTag;
@@ -134,6 +138,11 @@ void Tracking::on_test_end(Run& run) {
       batch.metrics.push_back({key, value, now, epoch_of(run)});
   log(std::move(batch));
   run.save(state_folder("test"));
+}
+
+void Tracking::log_pruned(std::int64_t step) const {
+  tracker_->store().log_batch(run_.run_id, {.tags = {{std::string(kPrunedTag), "true"},
+                                                     {std::string(kPrunedStepTag), std::to_string(step)}}});
 }
 
 void Tracking::end(tracking::RunStatus status, std::string_view error) {

@@ -36,29 +36,56 @@ class Worker {
       const auto message = channel_.receive();
       if (!message) return;
       static_cast<void>(channel_.send(Params{{"kind", "begun"}}));
+      const bool is_trial = message->at("kind").as_string() == "trial";
+      const Params& job = message->at("job");
       Params answer{{"kind", "done"}};
-      answer.set("outcome", run(RunJob::from_params(message->at("job"))).to_params());
+      answer.set("outcome", is_trial ? to_params(run(TrialJob::from_params(job)))
+                                     : run(RunJob::from_params(job)).to_params());
       static_cast<void>(channel_.send(answer));
     }
   }
 
  private:
   RunOutcome run(const RunJob& job) {
-    Clock::time_point next{};
     const auto tell = [&](const RunProgress& progress) {
-      const auto now = Clock::now();
-      if (now < next) return;
-      next = now + kPause;
+      if (!is_time()) return;
       Params message{{"kind", "progress"}};
       message.set("progress", to_params(progress));
       static_cast<void>(channel_.send(message));
     };
-    return do_job(client_, experiment_, job, tell);
+    return do_job(client_.tracker().get(), experiment_, job, tell);
+  }
+
+  TrialOutcome run(const TrialJob& job) {
+    const auto tell = [&](std::size_t fold, std::size_t folds, const RunProgress& progress) {
+      if (!is_time()) return;
+      Params message{{"kind", "progress"}, {"fold", fold}, {"folds", folds}};
+      message.set("progress", to_params(progress));
+      static_cast<void>(channel_.send(message));
+    };
+    const auto judge = [&](const tuning::TrialReport& report) {
+      Params message{{"kind", "report"}};
+      message.set("report", to_params(report));
+      static_cast<void>(channel_.send(message));
+      const auto verdict = channel_.receive();
+      if (!verdict) throw Error(ErrorCode::kIo, "nobody is there to judge the trial");
+      return verdict->at("prune").as_bool();
+    };
+    return do_trial(client_.tracker().get(), experiment_, job, judge, tell);
+  }
+
+  // Messages about progress are few.
+  bool is_time() {
+    const auto now = Clock::now();
+    if (now < next_) return false;
+    next_ = now + kPause;
+    return true;
   }
 
   Channel& channel_;
   Client client_;
   Experiment experiment_;
+  Clock::time_point next_{};  // when progress may be told again
 };
 
 }  // namespace

@@ -46,6 +46,14 @@ Params run_message(const RunJob& job) {
   return message;
 }
 
+Params trial_message(const TrialJob& job) {
+  Params message{{"kind", "trial"}};
+  message.set("job", job.to_params());
+  return message;
+}
+
+Params verdict_message(bool prune) { return {{"kind", "verdict"}, {"prune", prune}}; }
+
 Params failed_message(const std::exception& error) {
   const auto* own = dynamic_cast<const Error*>(&error);
   return {{"kind", "failed"},

@@ -12,6 +12,14 @@
 
 namespace ivory::tuning {
 
+// True of a trial that runs and has a system attribute of this value.
+[[nodiscard]] inline bool has_trial_attr(const History& history, std::int64_t number, std::string_view key,
+                                         const Params& value) {
+  const TrialRecord& trial = history.trial(number);
+  const Params* attr = trial.find_system_attr(key);
+  return trial.state == TrialState::kRunning && attr && *attr == value;
+}
+
 // Each call changes the medium and the history, in this order; one that throws has changed neither.
 // Threads: the study calls it under its lock. Errors: those of History; kIo when the medium fails.
 class Backend {
@@ -41,6 +49,15 @@ class Backend {
   }
   virtual void set_trial_attr(History& history, std::int64_t number, bool system, std::string_view key,
                               const Params& value) = 0;
+  // Gives a system attribute of a trial that runs another value if it has `expected`, in one step; false: it
+  // has not, or the trial has ended, and the history knows it. (As it stands here: where nobody else writes.)
+  virtual bool exchange_trial_attr(History& history, std::int64_t number, std::string_view key,
+                                   const Params& expected, const Params& value) {
+    refresh(history);
+    if (!has_trial_attr(history, number, key, expected)) return false;
+    set_trial_attr(history, number, true, key, value);
+    return true;
+  }
   virtual void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
                       Time complete) = 0;
   virtual void set_study_attr(History& history, bool system, std::string_view key, const Params& value) = 0;

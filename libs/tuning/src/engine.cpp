@@ -95,27 +95,79 @@ struct DuplicateIndex {
 };
 }  // namespace
 
-std::int64_t Study::Engine::take_trial_locked() {
+// The owner comes first: a trial that runs and has none would never be taken up.
+std::optional<std::int64_t> Study::Engine::start_waiting(std::int64_t number, bool owned) {
+  try {
+    if (owned) backend->set_trial_attr(history, number, true, kOwnerAttr, token_);
+    if (!backend->start(history, number, now())) return {};
+    if (owned) backend->set_trial_attr(history, number, true, kOwnerAttr, token_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kConflict) throw;  // another process has run it meanwhile
+    backend->refresh(history);
+    return {};
+  }
+  return number;
+}
+
+std::int64_t Study::Engine::take_trial_locked(bool owned) {
   backend->refresh(history);
   std::optional<std::int64_t> number;
-  while (!number && !history.waiting().empty()) {
-    const std::int64_t first = *history.waiting().begin();
-    if (backend->start(history, first, now())) number = first;
+  while (!number && !history.waiting().empty()) number = start_waiting(*history.waiting().begin(), owned);
+  if (!number && owned) {
+    FrozenTrial trial{.state = TrialState::kRunning, .datetime_start = now()};
+    trial.system_attrs[kOwnerAttr] = token_;
+    number = backend->add(history, trial);
   }
   if (!number) number = backend->add_running(history, now());
+  if (owned) active_.insert(*number);
   Context context(*this, nullptr, *number);
   history.set_joint(*number, sampler->sample_joint(context));
   return *number;
 }
 
-std::optional<Study::Taken> Study::Engine::take_trial(std::optional<std::int64_t> n_total) {
+void Study::Engine::prepare_token() {
+  if (token_.empty()) token_ = own_process_token() + "/" + std::to_string(std::random_device()());
+}
+
+std::optional<std::int64_t> Study::Engine::find_orphan() const {
+  const auto orphan = std::ranges::find_if(
+      history.running(), [&](std::int64_t number) { return is_orphan(history.trial(number)); });
+  return orphan == history.running().end() ? std::nullopt : std::optional(*orphan);
+}
+
+bool Study::Engine::take_over(std::int64_t number) {
+  const Params owner = *history.trial(number).find_system_attr(kOwnerAttr);
+  return backend->exchange_trial_attr(history, number, kOwnerAttr, owner, token_);
+}
+
+bool Study::Engine::release(std::int64_t number) {
   const std::scoped_lock lock(mutex);
+  const Params* owner = history.trial(number).find_system_attr(kOwnerAttr);
+  if (!owner || *owner != Params(token_)) return false;
+  backend->set_trial_attr(history, number, true, kOwnerAttr, kNobody);
+  active_.erase(number);
+  ended_.notify_all();
+  return true;
+}
+
+std::optional<Study::Taken> Study::Engine::take_trial(std::optional<std::int64_t> n_total, bool take_up) {
+  const std::scoped_lock lock(mutex);
+  if (take_up || n_total) backend->refresh(history);
+  if (take_up) {
+    prepare_token();
+    while (const auto orphan = find_orphan()) {
+      if (!take_over(*orphan)) continue;
+      active_.insert(*orphan);
+      Context context(*this, nullptr, *orphan);
+      history.set_joint(*orphan, sampler->sample_joint(context));
+      return Taken{*orphan, nullptr};
+    }
+  }
   if (n_total) {
-    backend->refresh(history);
     const std::int64_t next = history.waiting().empty() ? history.size() : *history.waiting().begin();
     if (next >= *n_total) return {};
   }
-  return Taken{take_trial_locked(), nullptr};
+  return Taken{take_trial_locked(take_up), nullptr};
 }
 
 std::vector<FrozenTrial> Study::Engine::fail_stale() {
@@ -157,7 +209,7 @@ void Study::Engine::prepare_order(std::int64_t lag) {
     order["vector_level"] = level;
     backend->set_study_attr(history, true, kOrderAttr, order);
   }
-  if (token_.empty()) token_ = own_process_token() + "/" + std::to_string(std::random_device()());
+  prepare_token();
   if (ordered_ && ordered_->lag() == lag) return;
   ordered_ = std::make_unique<OrderedViews>(history, lag, [this](OrderedView& view) {
     Context context(*this, &view, view.number);
@@ -170,7 +222,8 @@ bool Study::Engine::is_orphan(const TrialRecord& trial) const {
   const Params* owner = trial.find_system_attr(kOwnerAttr);
   if (!owner || !owner->is_string() || active_.contains(trial.number)) return false;
   const std::string& text = owner->as_string();
-  return text == token_ || is_alive(std::string_view(text).substr(0, text.find('/'))) == false;
+  return text == kNobody || text == token_ ||
+         is_alive(std::string_view(text).substr(0, text.find('/'))) == false;
 }
 
 bool Study::Engine::others_run() const {
@@ -181,9 +234,7 @@ bool Study::Engine::others_run() const {
 
 std::optional<Study::Engine::Candidate> Study::Engine::next_in_order(
     std::optional<std::int64_t> n_total) const {
-  const auto orphan = std::ranges::find_if(
-      history.running(), [&](std::int64_t number) { return is_orphan(history.trial(number)); });
-  if (orphan != history.running().end()) return Candidate{*orphan, Kind::kOrphan};
+  if (const auto orphan = find_orphan()) return Candidate{*orphan, Kind::kOrphan};
   Candidate next{history.size(), Kind::kNew};
   if (!history.waiting().empty()) next = {*history.waiting().begin(), Kind::kWaiting};
   if (n_total && next.number >= *n_total) return {};
@@ -215,14 +266,13 @@ bool Study::Engine::claim_known(const Candidate& candidate, const OrderedView& v
   };
   try {
     // The owner comes first: a trial that runs and has none would never be taken up again.
-    if (backend->is_shared()) set(kOwnerAttr, token_);
+    if (candidate.kind == Kind::kOrphan && !take_over(candidate.number)) return false;
+    if (candidate.kind == Kind::kWaiting && backend->is_shared()) set(kOwnerAttr, token_);
     if (candidate.kind == Kind::kWaiting && !backend->start(history, candidate.number, now())) return false;
     if (backend->is_shared()) {
       backend->refresh(history);
       const Params* owner = history.trial(candidate.number).find_system_attr(kOwnerAttr);
-      const bool is_ours = owner && *owner == Params(token_);
-      if (!is_ours && candidate.kind == Kind::kOrphan) return false;
-      if (!is_ours) set(kOwnerAttr, token_);
+      if (!owner || *owner != Params(token_)) set(kOwnerAttr, token_);
       set(kStartAttr, start_to_params(view));
     }
     for (const auto& key : view.start_attrs) set(key, *view.history.trial(view.number).find_system_attr(key));
@@ -432,7 +482,7 @@ FrozenTrial Study::Engine::tell(OrderedView* view, std::int64_t number, std::spa
                                 const TellOptions& options) {
   const std::scoped_lock lock(mutex);
   // Whatever comes of it, the trial no longer runs here.
-  if (view) active_.erase(number);
+  active_.erase(number);
   ended_.notify_all();
   if (number >= history.size()) backend->refresh(history);  // another process asked for it
   const TrialState state = history.trial(number).state;

@@ -48,9 +48,10 @@ class Study::Engine {
         sampler(std::move(sampler)),
         pruner(std::move(pruner)) {}
 
-  [[nodiscard]] std::int64_t take_trial_locked();
-  // Of a study in which each sees all there is; none: it has `n_total` trials.
-  [[nodiscard]] std::optional<Taken> take_trial(std::optional<std::int64_t> n_total);
+  [[nodiscard]] std::int64_t take_trial_locked(bool owned = false);
+  // Of a study in which each sees all there is; none: it has `n_total` trials. With `take_up`, first one
+  // whose process has died.
+  [[nodiscard]] std::optional<Taken> take_trial(std::optional<std::int64_t> n_total, bool take_up);
   // The next trial of a deterministic study, once all that it may see has ended; none: there is no further
   // one, or `is_over`. A trial whose process has died is taken up again, the one with the lowest number
   // first.
@@ -58,6 +59,8 @@ class Study::Engine {
                                                    std::optional<std::int64_t> n_total);
   // Makes the running trials FAIL that gave no sign of life for too long, and returns them.
   [[nodiscard]] std::vector<FrozenTrial> fail_stale();
+  // Leaves a trial that was interrupted to whoever takes it up; false: it is nobody's to take up.
+  bool release(std::int64_t number);
   // Checks that the study keeps its lag, and records it.
   void prepare_order(std::int64_t lag);
 
@@ -96,7 +99,12 @@ class Study::Engine {
   };
   [[nodiscard]] std::optional<Candidate> next_in_order(std::optional<std::int64_t> n_total) const;
   [[nodiscard]] std::optional<Taken> start_in_order(const Candidate& candidate, bool& is_last);
+  void prepare_token();
   [[nodiscard]] bool is_orphan(const TrialRecord& trial) const;
+  [[nodiscard]] std::optional<std::int64_t> find_orphan() const;
+  // Makes an orphan this engine's, unless another was faster.
+  [[nodiscard]] bool take_over(std::int64_t number);
+  [[nodiscard]] std::optional<std::int64_t> start_waiting(std::int64_t number, bool owned);
   [[nodiscard]] bool others_run() const;
   [[nodiscard]] bool is_past_stop(std::int64_t number);
   [[nodiscard]] bool claim(const Candidate& candidate, const OrderedView& view);

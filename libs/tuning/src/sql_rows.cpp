@@ -118,6 +118,20 @@ void write_trial_attr(Connection& connection, Row row, std::int64_t trial_id, bo
       .run();
 }
 
+bool exchange_system_attr(Connection& connection, std::int64_t trial_id, std::string_view key,
+                          const Params& expected, const Params& value) {
+  connection
+      .query(
+          "UPDATE trial_system_attributes SET value_json = ? WHERE trial_id = ? AND key = ? AND value_json = "
+          "? "
+          "AND EXISTS (SELECT 1 FROM trials WHERE trials.trial_id = trial_system_attributes.trial_id AND "
+          "state "
+          "= 'RUNNING')")
+      .bind(json::write(value), trial_id, key, json::write(expected))
+      .run();
+  return connection.changed_rows() == 1;
+}
+
 void write_study_attr(Connection& connection, std::int64_t study_id, bool system, std::string_view key,
                       const Params& value) {
   connection.query(system ? kSetStudySystemAttr : kSetStudyUserAttr)

@@ -28,6 +28,9 @@ void write_report(storage::Connection& connection, Row row, std::int64_t trial_i
 void write_full_report(storage::Connection& connection, std::int64_t trial_id, const TrialReport& report);
 void write_trial_attr(storage::Connection& connection, Row row, std::int64_t trial_id, bool system,
                       std::string_view key, const Params& value);
+// True if a trial that runs had `expected`, which is replaced.
+bool exchange_system_attr(storage::Connection& connection, std::int64_t trial_id, std::string_view key,
+                          const Params& expected, const Params& value);
 void write_study_attr(storage::Connection& connection, std::int64_t study_id, bool system,
                       std::string_view key, const Params& value);
 

@@ -176,6 +176,14 @@ class SqlBackend final : public Backend {
     });
     history.set_trial_attr(number, system, key, value);
   }
+  bool exchange_trial_attr(History& history, std::int64_t number, std::string_view key,
+                           const Params& expected, const Params& value) override {
+    const std::int64_t id = history.trial(number).trial_id;
+    const bool exchanged = tables_->write(
+        [&](Connection& connection) { return exchange_system_attr(connection, id, key, expected, value); });
+    refresh(history);
+    return exchanged;
+  }
   void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
               Time complete) override {
     const std::int64_t id = history.trial(number).trial_id;

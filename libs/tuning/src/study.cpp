@@ -129,6 +129,7 @@ struct Outcome {
   std::optional<TrialState> state = {};
   std::optional<std::int64_t> earlier = {};
   std::exception_ptr failure = {};
+  bool interrupted = false;
 };
 
 Outcome evaluate(const Objective& objective, Trial& trial, const OptimizeOptions& options) {
@@ -138,6 +139,8 @@ Outcome evaluate(const Objective& objective, Trial& trial, const OptimizeOptions
     return {.state = TrialState::kPruned};
   } catch (const DuplicateFound& found) {
     return {.earlier = found.earlier};
+  } catch (const Interrupted&) {
+    return {.state = TrialState::kFail, .failure = std::current_exception(), .interrupted = true};
   } catch (const std::exception& error) {
     log_warning("trial " + std::to_string(trial.number()) + " failed: " + error.what());
     const bool caught = options.catch_exceptions && options.catch_exceptions(error);
@@ -158,6 +161,7 @@ void Study::run_trial(const Objective& objective, const OptimizeOptions& options
   StudyTrial trial(*engine_, taken.view, taken.number);
   const Heart::Beat beat(engine_->heart.get(), engine_->heart ? this->trial(taken.number).trial_id : -1);
   const Outcome outcome = evaluate(objective, trial, options);
+  if (outcome.interrupted && engine_->release(taken.number)) std::rethrow_exception(outcome.failure);
   // A process that was taken for dead may have gone on, and another ended the trial as this one would have.
   const bool lost = taken.view && engine_->has_ended(taken.number);
   const TellOptions tell{.state = outcome.state, .skip_if_finished = true};
@@ -191,7 +195,7 @@ void Study::run(const Objective& objective, const OptimizeOptions& options) {
       }
     }
     return options.deterministic ? engine_->take_in_order(is_over, options.n_total)
-                                 : engine_->take_trial(options.n_total);
+                                 : engine_->take_trial(options.n_total, options.take_up);
   };
   const auto work = [&] {
     try {

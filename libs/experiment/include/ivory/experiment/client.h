@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,12 @@ struct RunSearch {
 //   modules: [rectangle.cpp]      # the user's classes: sources, or built libraries
 //   tracker:                      # class ivory.Tracker
 //     tracking_uri: sqlite:///mlflow.db
+//   tuner:                        # class ivory.Tuner, for studies
+//     storage: sqlite:///optuna.db
+//   objective:                    # class ivory.Objective: suggest functions by name
+//     lr: rectangle.suggest_lr
+//
+// A file study.yml may hold `tuner` and `objective` too, and then goes before client.yml.
 //
 // Threads: const methods from any thread.
 class Client : public Entity {
@@ -55,6 +62,8 @@ class Client : public Entity {
   [[nodiscard]] Experiment create_experiment(std::string_view name) const;
   [[nodiscard]] Run create_run(std::string_view name, const Params& args = {}) const;
   [[nodiscard]] Task create_task(std::string_view name, const Params& args = {}) const;
+  // Include study.h for what it gives.
+  [[nodiscard]] Study create_study(std::string_view name, const Params& args = {}) const;
   [[nodiscard]] Value create_instance(std::string_view name, std::string_view instance_name,
                                       const Params& args = {}) const;
   // Names of the parameter files in the directory, sorted.
@@ -105,6 +114,14 @@ class Client : public Entity {
   // The task, taken over for this process as a RUNNING one, with its plan and the scores of its finished
   // runs; runs() gives what is left.
   [[nodiscard]] Task resume_task(std::string_view task) const;
+  // The study, taken over for this process as a RUNNING one. Others may work on it at the same time; trials
+  // of processes that live are theirs. Errors: kInvalidArgument for a run that is no study.
+  [[nodiscard]] Study resume_study(std::string_view study) const;
+  // The study whose tuner's study has that name, in the storage of the experiment's tuner (`args` as for
+  // create_study()): by the user attribute `run_id`, taken over as by resume_study(), but with the files and
+  // `args` of today. Nothing if there is no such study, or its run is not in this tracking store.
+  [[nodiscard]] std::optional<Study> find_study(std::string_view name, const std::string& study_name,
+                                                const Params& args = {}) const;
   // Out-of-fold and test rows of runs; a task stands for its nested runs. `verbose` shows progress.
   // Errors: those of collect_results().
   [[nodiscard]] Collection load_results(const std::vector<std::string>& runs,
@@ -144,5 +161,6 @@ class Client : public Entity {
 [[nodiscard]] Experiment create_experiment(std::string_view name);
 [[nodiscard]] Run create_run(std::string_view name, const Params& args = {});
 [[nodiscard]] Task create_task(std::string_view name, const Params& args = {});
+[[nodiscard]] Study create_study(std::string_view name, const Params& args = {});
 
 }  // namespace ivory

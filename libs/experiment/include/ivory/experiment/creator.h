@@ -16,6 +16,7 @@
 namespace ivory {
 
 class Run;
+class Study;
 class Task;
 class Tracker;
 
@@ -26,6 +27,7 @@ struct Workshop {
   std::string directory;                     // where relative paths start
   std::string experiment;                    // name
   std::string source_name;                   // of the parameter file
+  Params study = Params::map();              // `tuner` and `objective` of study.yml and client.yml
 };
 
 // Where a run of the tracking store comes from. Nothing given: a new run of its own.
@@ -59,6 +61,9 @@ class Creator : public Entity {
                                const RunOrigin& origin = {}) const;
   // A task whose runs are of this experiment; `args` are for its section `task`, if the file has one.
   [[nodiscard]] Task create_task(const Params& args = {}, const RunOrigin& origin = {}) const;
+  // A study whose trials are of this experiment. Its section `study`, with `tuner:` and `objective:`, is that
+  // of the parameter file, on top of study.yml, on top of client.yml. Include study.h.
+  [[nodiscard]] Study create_study(const Params& args = {}, const RunOrigin& origin = {}) const;
   // The row of a run in the store, with its name, tags and params, for somebody else to take over: names then
   // follow the order of reserving, whoever makes the runs. No member is made. Errors: kInvalidArgument as for
   // create_run(); kUnsupported without a tracker.

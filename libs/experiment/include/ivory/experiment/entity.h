@@ -32,6 +32,8 @@ class Members {
   [[nodiscard]] const Value& at(std::size_t index) const;
   // Replaces the member of that name, or adds it at the end.
   void set(std::string_view name, Value value);
+  // Adds a member before another, or at the end if there is none of that name.
+  void insert(std::string_view name, Value value, std::string_view before);
 
  private:
   NamedValues items_;
@@ -68,6 +70,10 @@ class Entity {
   }
   // Replaces or adds a member.
   void set(std::string_view name, Value value) { members_.set(name, std::move(value)); }
+  // Adds a member before another, or at the end.
+  void insert(std::string_view name, Value value, std::string_view before) {
+    members_.insert(name, std::move(value), before);
+  }
 
  protected:
   Entity() = default;

@@ -21,6 +21,10 @@ class ParamRange {
   ParamRange(Range range) : value_(std::move(range)) {}  // NOLINT(google-explicit-constructor)
   ParamRange(std::initializer_list<Params> values)       // NOLINT(google-explicit-constructor)
       : value_(Params::list({values.begin(), values.end()})) {}
+  // From the first to the second, as a Range.
+  template <class A, class B>
+  ParamRange(const std::pair<A, B>& interval)  // NOLINT(google-explicit-constructor)
+      : value_(Range(Params(interval.first), Params(interval.second))) {}
   template <class T>
     requires(std::constructible_from<Params, T &&> && !std::same_as<std::remove_cvref_t<T>, ParamRange> &&
              !std::same_as<std::remove_cvref_t<T>, Range>)
@@ -60,6 +64,8 @@ class Ranges {
   // Adds further ones at the end.
   void add(NamedRange item) { items_.push_back(std::move(item)); }
   void add(const Ranges& further);
+  // Several at once, a range each. Errors: kInvalidArgument when they are not as many.
+  void add(const std::vector<std::string>& names, const std::vector<ParamRange>& ranges);
 
   // What varies, and a map of what is fixed. Errors: kInvalidArgument for an empty list, a fixed name given
   // twice.

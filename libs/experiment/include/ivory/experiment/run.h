@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -103,6 +104,16 @@ class Run : public Creator {
   void stop(std::string reason);
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
   [[nodiscard]] const std::string& stop_reason() const noexcept { return stop_reason_; }
+  // For a learner that has steps of its own and no epochs to be watched by a monitor: says how it stands at
+  // `step` (its own count, from 0). In a trial that is told to the tuner. Errors: throws tuning::TrialPruned
+  // when the trial is given up, which ends the start as if it had come to its end, but for prune().
+  void report(double score, std::int64_t step);
+  void report(const std::vector<double>& scores, std::int64_t step);
+  // Gives a trial's run up after `step`: stop(), and once the start is over a tracked run has the tags
+  // `pruned` and `pruned_step`; `both` does not go on to the test.
+  void prune(std::int64_t step);
+  // The step; none if the run was not given up.
+  [[nodiscard]] const std::optional<std::int64_t>& pruned_step() const noexcept { return pruned_step_; }
   // Has samples to test, as far as its members say (a Datasets with a test part that is not empty).
   [[nodiscard]] bool has_test() const;
 
@@ -130,6 +141,7 @@ class Run : public Creator {
   bool finished_ = false;
   bool restored_ = false;  // the next start goes on, and stops where it was asked to
   std::string stop_reason_;
+  std::optional<std::int64_t> pruned_step_;
 };
 
 }  // namespace ivory

@@ -1,7 +1,9 @@
 // RunOutcome: what came of one run, for reports and between processes.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/metrics.h>
@@ -20,12 +22,15 @@ struct RunOutcome {
   bool maximize = false;
   std::optional<double> best_score;
   int best_epoch = -1;
+  std::vector<double> further_scores;       // of what the monitor watches further, at the best epoch
+  std::optional<std::int64_t> pruned_step;  // given up after this step, in a trial
   MetricRecord test;
   double seconds = 0;
 
   [[nodiscard]] bool finished() const noexcept { return status == "FINISHED"; }
   // {"id", "name", "status", "error", "params", "epochs", "metrics", "best": {"metric", "mode", "score",
-  // "epoch"}, "test", "seconds"}; "error", "best" and "test" only if there is one.
+  // "epoch", "further"}, "pruned_step", "test", "seconds"}; "error", "best", "further", "pruned_step" and
+  // "test" only if there is one.
   [[nodiscard]] Params to_params() const;
   // Reads them, also after JSON. Errors: kInvalidArgument, kNotFound for what is no such map.
   [[nodiscard]] static RunOutcome from_params(const Params& params);

@@ -81,18 +81,22 @@ class Task : public Run {
   // Logs the summary, and ends the task in the store.
   void finish(tracking::RunStatus status = tracking::RunStatus::kFinished);
 
+ protected:
+  // `section` is the one of its own: "task", "study".
+  Task(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances,
+       std::string_view section = "task");
+  [[nodiscard]] tracking::TrackingStore* find_store() const;
+
  private:
   friend class Creator;
   friend class TaskRuns;
   struct State;
   struct Finished;
-  Task(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances);
   void check_plan(const RunPlan& plan) const;
   [[nodiscard]] TaskRuns make_runs(const RunPlan& plan, bool anew);
   void take(std::size_t index, const Run& run);
   void record_plan();
   void take_recorded();
-  [[nodiscard]] tracking::TrackingStore* find_store() const;
 
   std::shared_ptr<State> state_;                           // the member `task`
   std::vector<std::shared_ptr<const Finished>> finished_;  // kept here if nothing is tracked

@@ -46,8 +46,12 @@ class Tracking {
 
   void on_epoch_end(Run& run);
   void on_test_end(Run& run);
+  // The tags `pruned` and `pruned_step`.
+  void log_pruned(std::int64_t step) const;
   // Ends the run in the store; may be called again after another start.
   void end(tracking::RunStatus status, std::string_view error = {});
+  // Leaves its end to another process that goes on with it.
+  void leave() noexcept { ended_ = true; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
  private:

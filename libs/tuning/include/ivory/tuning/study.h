@@ -72,6 +72,11 @@ struct OptimizeOptions {
   std::vector<std::function<void(Study&, const FrozenTrial&)>> callbacks = {};
   bool show_progress_bar = false;
   Duplicates duplicates = Duplicates::kAllow;
+  // Trials keep whose they are (the attribute `ivory:owner`), and before a new one is begun, one whose
+  // process has died on this machine is run again, with its number and the parameters, reports and attributes
+  // that it has already; of several processes that see it, by one. A trial that Ctrl-C interrupts (its
+  // objective throws Interrupted) stays RUNNING, to be taken up so. Taken up trials count for n_trials.
+  bool take_up = false;
   // The study comes out the same, bit by bit, with any number of threads and processes, and after a kill and
   // resume: trial n starts once those up to n - lag have ended, sees these, and of those in between only the
   // joint parameters (and attributes) that its sampler fixed at their start; its pruner sees the same. At
@@ -80,9 +85,9 @@ struct OptimizeOptions {
   // (Hyperband), an objective that gives the same for the same parameters, and trials enqueued before.
   // Several processes work on one storage, each with n_total: a process waits for the others' last trials,
   // and a trial whose process has died is run again with its number and parameters (on the same machine; one
-  // of another machine is waited for). A timeout, stop() or Ctrl-C decides how many trials there are, and
-  // forfeits the promise for their number only. Lag and vector level are kept as the study's attribute
-  // `ivory:deterministic`. Errors: kConflict if the study was begun with another lag.
+  // of another machine is waited for), as with take_up. A timeout, stop() or Ctrl-C decides how many trials
+  // there are, and forfeits the promise for their number only. Lag and vector level are kept as the study's
+  // attribute `ivory:deterministic`. Errors: kConflict if the study was begun with another lag.
   bool deterministic = false;
   std::int64_t lag = 8;
 };
