@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tracking_store_contract.h"
+#include "models_contract.h"
 
 namespace ivory::tracking {
 namespace {
@@ -18,6 +18,10 @@ std::vector<StorePlace> local_places() {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryLocalStore, TrackingStoreContract, testing::ValuesIn(local_places()),
+                         name_of_place);
+INSTANTIATE_TEST_SUITE_P(EveryLocalStore, ModelRegistryContract, testing::ValuesIn(local_places()),
+                         name_of_place);
+INSTANTIATE_TEST_SUITE_P(EveryLocalStore, LoggedModelsContract, testing::ValuesIn(local_places()),
                          name_of_place);
 
 TEST(OpenStore, NamesTheSchemesThatItKnows) {

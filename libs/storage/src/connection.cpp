@@ -90,6 +90,12 @@ Query Connection::query(std::string_view sql) {
   return {slot.statement.get(), &slot, nullptr};
 }
 
+Query Connection::query_once(std::string_view sql) {
+  auto own = driver_->prepare(sql);
+  Statement* const statement = own.get();
+  return {statement, nullptr, std::move(own)};
+}
+
 void Connection::execute(std::string_view sql) { driver_->execute(sql); }
 std::int64_t Connection::changed_rows() const { return driver_->changed_rows(); }
 std::int64_t Connection::last_insert_id() const { return driver_->last_insert_id(); }

@@ -5,8 +5,6 @@
 #include <limits>
 #include <set>
 
-#include "search/page_token.h"
-
 namespace ivory::tracking {
 namespace {
 

@@ -7,35 +7,12 @@
 #include <ivory/base/error.h>
 
 #include "sql_tracking_store.h"
+#include "sqlite_uri.h"
 
 namespace ivory::tracking {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kSqliteForm = "expected sqlite:///relative.db or sqlite:////absolute.db";
-
-fs::path working_directory(const StoreOptions& options) {
-  const fs::path folder = options.working_directory.empty() ? fs::current_path() : options.working_directory;
-  return fs::absolute(folder).lexically_normal();
-}
-
-// The path in sqlite:///PATH. Nothing in it is percent-decoded, as in MLflow's URIs.
-fs::path sqlite_path(std::string_view uri, const StoreOptions& options) {
-  constexpr std::string_view kStart = "sqlite:///";
-  const std::string name(uri.substr(0, kStart.size()) == kStart ? uri.substr(kStart.size())
-                                                                : std::string_view{});
-  if (name.empty() || name == ":memory:" || name.find('\0') != std::string::npos) {
-    throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) +
-                                                 "' names no database file; " + std::string(kSqliteForm));
-  }
-  if (name.find('?') != std::string::npos) {
-    throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) +
-                                                 "': options after '?' are not supported; " +
-                                                 std::string(kSqliteForm));
-  }
-  return (working_directory(options) / name).lexically_normal();
-}
 
 bool sqlite_exists(std::string_view uri, const StoreOptions& options) {
   std::error_code missing;
@@ -52,8 +29,8 @@ std::shared_ptr<TrackingStore> open_sqlite(std::string_view uri, const StoreOpti
   if (read_only && !fs::exists(database.path)) {
     throw Error(ErrorCode::kNotFound, "tracking database '" + database.path.string() + "' does not exist");
   }
-  const fs::path folder = working_directory(options);
-  return std::make_shared<SqlTrackingStore>(database, folder, (folder / "mlruns").string());
+  return std::make_shared<SqlTrackingStore>(database, working_directory_of(options),
+                                            default_artifact_root(options));
 }
 
 struct Scheme {

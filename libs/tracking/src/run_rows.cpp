@@ -80,6 +80,13 @@ void select_experiments(RunSelection& selection, const std::vector<std::string>&
   selection.add("r.experiment_id IN (" + list + ")");
 }
 
+// A parameter that holds a list in JSON, of numbers or of texts with numbers.
+std::string list_of_integers(const Connection& connection) {
+  return connection.dialect() == storage::Dialect::kPostgres
+             ? "(SELECT CAST(value AS INTEGER) FROM json_array_elements_text(CAST(? AS json)))"
+             : "(SELECT CAST(value AS INTEGER) FROM json_each(?))";
+}
+
 // What begins with a prefix lies between it and the text after all that begin with it.
 void select_id_prefix(RunSelection& selection, const std::string& prefix) {
   if (prefix.empty()) return;
@@ -170,19 +177,19 @@ std::vector<RunRecord> load_runs(Connection& connection, const RunSelection& sel
   return runs;
 }
 
-std::vector<ExperimentRecord> load_experiments(Connection& connection, std::string_view condition,
-                                               std::optional<std::int64_t> value) {
-  const std::string where = " WHERE " + std::string(condition);
-  auto rows = connection.query(
-      "SELECT experiment_id, name, artifact_location, lifecycle_stage, creation_time, last_update_time "
-      "FROM experiments" +
-      where);
-  if (value) rows.add(*value);
+std::vector<ExperimentRecord> load_experiments(Connection& connection, const SqlText& where) {
+  SqlText sql(
+      "SELECT e.experiment_id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_time, "
+      "e.last_update_time FROM experiments e WHERE ");
+  sql += where;
+  auto rows = sql.query(connection);
   std::vector<ExperimentRecord> experiments;
-  std::unordered_map<std::int64_t, std::size_t> index;
+  std::vector<std::string> ids;
+  std::unordered_map<std::string, std::size_t> index;
   while (rows.next()) {
-    index.emplace(rows.integer(0), experiments.size());
-    experiments.push_back({std::string(rows.text(0)),
+    ids.emplace_back(rows.text(0));
+    index.emplace(ids.back(), experiments.size());
+    experiments.push_back({ids.back(),
                            std::string(rows.text(1)),
                            std::string(rows.text(2)),
                            parse_stage(rows.text(3)),
@@ -190,13 +197,13 @@ std::vector<ExperimentRecord> load_experiments(Connection& connection, std::stri
                            rows.find_integer(5),
                            {}});
   }
-  auto tags = connection.query(
-      "SELECT experiment_id, key, value FROM experiment_tags "
-      "WHERE experiment_id IN (SELECT experiment_id FROM experiments" +
-      where + ")");
-  if (value) tags.add(*value);
+  if (experiments.empty()) return experiments;
+  auto tags =
+      connection.query("SELECT experiment_id, key, value FROM experiment_tags WHERE experiment_id IN " +
+                       list_of_integers(connection));
+  tags.bind(Params(ids).to_json());
   while (tags.next()) {
-    auto& experiment = experiments[index.at(tags.integer(0))];
+    auto& experiment = experiments[index.at(std::string(tags.text(0)))];
     experiment.tags.push_back({std::string(tags.text(1)), std::string(tags.text(2))});
   }
   for (ExperimentRecord& experiment : experiments) sort_by_key(experiment.tags);

@@ -10,6 +10,8 @@
 #include <ivory/storage/connection.h>
 #include <ivory/tracking/tracking_store.h>
 
+#include "search/sql.h"
+
 namespace ivory::tracking {
 
 // Conditions over the table runs (known as r), joined by AND, each with its bound values.
@@ -62,9 +64,9 @@ void complete_runs(storage::Connection& connection, std::vector<RunRecord>& runs
 // "lifecycle_stage = 'active'", or what is always true.
 [[nodiscard]] std::string_view lifecycle_condition(ViewType view);
 
-// With their tags, in no order. `value` is that of the condition's parameter, if it has one.
+// With their tags, in the order of the rows. `where`: what follows WHERE, about the table experiments known
+// as e.
 [[nodiscard]] std::vector<ExperimentRecord> load_experiments(storage::Connection& connection,
-                                                             std::string_view condition,
-                                                             std::optional<std::int64_t> value = {});
+                                                             const SqlText& where);
 
 }  // namespace ivory::tracking

@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "own_indexes.h"
+
 namespace ivory::tracking {
 namespace {
 
@@ -38,8 +40,6 @@ std::vector<std::string> columns_of(storage::Connection& connection, std::string
   return columns;
 }
 
-constexpr std::string_view kRunsIndex = "ivory_runs_experiment_id_name";
-
 }  // namespace
 
 bool is_empty_database(storage::Connection& connection) {
@@ -47,14 +47,29 @@ bool is_empty_database(storage::Connection& connection) {
   return !query.next();
 }
 
-void create_schema(storage::Connection& connection, const std::string& default_artifact_location,
-                   TimeMs now) {
-  connection.execute(mlflow_schema());
-  create_own_indexes(connection);
-  connection.query("INSERT INTO alembic_version (version_num) VALUES (?)").bind(kSchemaHead).run();
-  connection.query("INSERT INTO workspaces (name, description) VALUES (?, ?)")
+std::string_view revision_of(SchemaHead head) noexcept {
+  switch (head) {
+    case SchemaHead::kMlflow2_17:
+      return "f5a4f2784254";
+    case SchemaHead::kMlflow3_3:
+      return "534353b11cbc";
+    default:
+      return "7d34483879f0";
+  }
+}
+
+void add_default_workspace(storage::Connection& connection) {
+  connection.query("INSERT INTO workspaces (name, description) VALUES (?, ?) ON CONFLICT DO NOTHING")
       .bind("default", "Default workspace for legacy resources")
       .run();
+}
+
+void create_schema(storage::Connection& connection, SchemaHead head,
+                   const std::string& default_artifact_location, TimeMs now) {
+  connection.execute(mlflow_schema(head));
+  create_own_indexes(connection);
+  connection.query("INSERT INTO alembic_version (version_num) VALUES (?)").bind(revision_of(head)).run();
+  if (head == SchemaHead::kMlflow3_11) add_default_workspace(connection);
   connection
       .query(
           "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, "
@@ -99,18 +114,6 @@ std::vector<std::string> purge_statements(storage::Connection& connection) {
   for (const std::string_view table : {"metrics", "latest_metrics", "params", "tags", "runs"})
     statements.push_back("DELETE FROM " + std::string(table) + " WHERE run_uuid = ?");
   return statements;
-}
-
-bool has_own_indexes(storage::Connection& connection) {
-  auto query = connection.query("SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?");
-  query.bind(kRunsIndex);
-  return query.next();
-}
-
-// MLflow has no index on the runs of an experiment; run names are looked up and counted with this one too.
-void create_own_indexes(storage::Connection& connection) {
-  connection.execute("CREATE INDEX IF NOT EXISTS " + std::string(kRunsIndex) +
-                     " ON runs (experiment_id, name)");
 }
 
 }  // namespace ivory::tracking

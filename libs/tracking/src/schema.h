@@ -5,21 +5,27 @@
 #include <vector>
 
 #include <ivory/storage/connection.h>
+#include <ivory/tracking/databases.h>
 #include <ivory/tracking/entities.h>
 
 namespace ivory::tracking {
 
-inline constexpr std::string_view kSchemaHead = "7d34483879f0";  // MLflow 3.11
+// As the table alembic_version names it.
+[[nodiscard]] std::string_view revision_of(SchemaHead head) noexcept;
 inline constexpr std::string_view kDefaultExperimentId = "0";
 
-// The statements that make all tables and indexes at kSchemaHead.
-[[nodiscard]] std::string_view mlflow_schema() noexcept;
+// The statements that make all tables and indexes of that head.
+[[nodiscard]] std::string_view mlflow_schema(SchemaHead head) noexcept;
 
 // True for a file without a single table.
 [[nodiscard]] bool is_empty_database(storage::Connection& connection);
 
 // Makes the schema with the rows that MLflow leaves in a new database.
-void create_schema(storage::Connection& connection, const std::string& default_artifact_location, TimeMs now);
+void create_schema(storage::Connection& connection, SchemaHead head,
+                   const std::string& default_artifact_location, TimeMs now);
+
+// The one row of a table that MLflow 3.11 has for its workspaces.
+void add_default_workspace(storage::Connection& connection);
 
 // Whether there is such a table with such a column.
 [[nodiscard]] bool has_column(storage::Connection& connection, std::string_view table,
@@ -31,9 +37,5 @@ void create_schema(storage::Connection& connection, const std::string& default_a
 // The statements, each with the run's id to be bound, that remove all that belongs to a run, itself last.
 // What MLflow keeps beyond a run (models, traces and their assessments) stays.
 [[nodiscard]] std::vector<std::string> purge_statements(storage::Connection& connection);
-
-// Indexes of our own, which MLflow ignores. They exist already in a database that we made.
-[[nodiscard]] bool has_own_indexes(storage::Connection& connection);
-void create_own_indexes(storage::Connection& connection);
 
 }  // namespace ivory::tracking

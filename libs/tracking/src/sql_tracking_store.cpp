@@ -1,18 +1,20 @@
 #include "sql_tracking_store.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <tuple>
 
 #include <ivory/tracking/store_error.h>
 
+#include "experiment_rows.h"
 #include "histories.h"
+#include "own_indexes.h"
 #include "python_words.h"
 #include "run_identifiers.h"
 #include "run_inputs.h"
 #include "run_rows.h"
+#include "run_search.h"
 #include "schema.h"
 #include "validation.h"
 
@@ -25,38 +27,12 @@ constexpr std::string_view kUnknownUser = "unknown";
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-[[noreturn]] void fail_no_experiment(std::string_view id) {
-  throw Error(ErrorCode::kNotFound, "No Experiment with id=" + std::string(id) + " exists");
-}
-
 std::string experiment_exists(std::string_view name) {
   return "Experiment(name=" + std::string(name) + ") already exists.";
 }
 
 [[noreturn]] void fail_no_run(std::string_view id) {
   throw Error(ErrorCode::kNotFound, "Run with id=" + std::string(id) + " not found");
-}
-
-// SQL experiments have integers for ids; what is none cannot exist.
-std::optional<std::int64_t> parse_experiment_id(std::string_view id) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
-  if (error != std::errc() || end != id.data() + id.size()) return std::nullopt;
-  return number;
-}
-
-std::int64_t experiment_number(std::string_view id) {
-  const auto number = parse_experiment_id(id);
-  if (number) return *number;
-  throw StoreError(Refusal::kInvalidParameterValue, ErrorCode::kNotFound,
-                   "Invalid experiment ID " + in_quotes(id) + ". Experiment ID must be a valid integer.");
-}
-
-void check_active(std::string_view what, std::string_view id, std::string_view lifecycle_stage) {
-  if (lifecycle_stage == to_text(LifecycleStage::kActive)) return;
-  throw Error(ErrorCode::kConflict, "The " + std::string(what) + " " + std::string(id) +
-                                        " must be in the 'active' state. Current state is " +
-                                        std::string(lifecycle_stage) + ".");
 }
 
 // Returns its experiment.
@@ -66,21 +42,6 @@ std::int64_t check_run_is_active(Connection& connection, std::string_view run_id
   if (!query.next()) fail_no_run(run_id);
   check_active("run", run_id, query.text(0));
   return query.integer(1);
-}
-
-// The artifact location of an experiment that may have new runs.
-std::string active_experiment_location(Connection& connection, std::string_view id) {
-  auto query =
-      connection.query("SELECT artifact_location, lifecycle_stage FROM experiments WHERE experiment_id = ?");
-  query.bind(experiment_number(id));
-  if (!query.next()) fail_no_experiment(id);
-  check_active("experiment", id, query.text(1));
-  return std::string(query.text(0));
-}
-
-std::string append_to_location(std::string location, std::string_view tail) {
-  while (location.size() > 1 && location.back() == '/') location.pop_back();
-  return location + "/" + std::string(tail);
 }
 
 // A metric as its columns value and is_nan: what MLflow does to numbers that SQL does not keep.
@@ -305,7 +266,7 @@ std::optional<std::int64_t> experiment_id_by_name(Connection& connection, std::s
 }
 
 ExperimentRecord loaded_experiment(Connection& connection, std::int64_t id) {
-  auto found = load_experiments(connection, "experiment_id = ?", id);
+  auto found = load_experiments(connection, SqlText("e.experiment_id = ").bind(id));
   if (found.empty()) fail_no_experiment(std::to_string(id));
   return std::move(found.front());
 }
@@ -357,7 +318,8 @@ void SqlTrackingStore::prepare_database() {
     database_.switch_to_wal();
     database_.write([&](Connection& connection) {
       if (!is_empty_database(connection)) return;  // another process was first
-      create_schema(connection, append_to_location(artifact_root_, kDefaultExperimentId), now_ms());
+      create_schema(connection, kNewestSchemaHead, append_to_location(artifact_root_, kDefaultExperimentId),
+                    now_ms());
     });
   }
   const auto missing = database_.read(missing_from_schema);
@@ -462,13 +424,14 @@ ExperimentRecord SqlTrackingStore::find_or_create_experiment(std::string_view na
 
 std::vector<ExperimentRecord> SqlTrackingStore::list_experiments(ViewType view) const {
   return database_.read([&](Connection& connection) {
-    auto listed = load_experiments(connection, lifecycle_condition(view));
-    std::sort(listed.begin(), listed.end(), [](const ExperimentRecord& a, const ExperimentRecord& b) {
-      if (a.creation_time != b.creation_time) return a.creation_time > b.creation_time;
-      return parse_experiment_id(a.id) < parse_experiment_id(b.id);
-    });
-    return listed;
+    return load_experiments(connection, SqlText(std::string(lifecycle_condition(view)) +
+                                                " ORDER BY e.creation_time DESC NULLS LAST, e.experiment_id"));
   });
+}
+
+Page<ExperimentRecord> SqlTrackingStore::search_experiments(const SearchExperiments& search) const {
+  return database_.read(
+      [&](Connection& connection) { return tracking::search_experiments(connection, search); });
 }
 
 void SqlTrackingStore::set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) {
@@ -592,6 +555,13 @@ std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const 
                        has_models_};
   return database_.read(
       [&](Connection& connection) { return load_runs(connection, selection, query.limit, parts); });
+}
+
+Page<RunRecord> SqlTrackingStore::search_runs(const SearchRuns& search) const {
+  const RunSearch parsed(search);
+  const RunParts parts{.inputs = search.with_inputs, .input_steps = has_models_};
+  return database_.read(
+      [&](Connection& connection) { return tracking::search_runs(connection, parsed, parts); });
 }
 
 void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& update) {

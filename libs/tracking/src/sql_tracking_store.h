@@ -10,6 +10,9 @@
 #include <ivory/tracking/open_store.h>
 #include <ivory/tracking/tracking_store.h>
 
+#include "sql_logged_models.h"
+#include "sql_model_registry.h"
+
 namespace ivory::tracking {
 
 class SqlTrackingStore final : public TrackingStore {
@@ -25,6 +28,7 @@ class SqlTrackingStore final : public TrackingStore {
   ExperimentRecord get_experiment(std::string_view experiment_id) const override;
   ExperimentRecord find_or_create_experiment(std::string_view name) override;
   std::vector<ExperimentRecord> list_experiments(ViewType view) const override;
+  Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const override;
   void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) override;
   void delete_experiment_tag(std::string_view experiment_id, std::string_view key) override;
   void delete_experiment(std::string_view experiment_id) override;
@@ -34,6 +38,7 @@ class SqlTrackingStore final : public TrackingStore {
   RunRecord create_run(const CreateRun& create) override;
   std::optional<RunRecord> find_run(std::string_view run_id) const override;
   std::vector<RunRecord> list_runs(const RunQuery& query) const override;
+  Page<RunRecord> search_runs(const SearchRuns& search) const override;
   void update_run(std::string_view run_id, const RunUpdate& update) override;
   void delete_run(std::string_view run_id) override;
   void restore_run(std::string_view run_id) override;
@@ -49,6 +54,9 @@ class SqlTrackingStore final : public TrackingStore {
                   const std::vector<std::string>& model_ids) override;
   void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models) override;
   std::vector<DatasetSummary> search_datasets(const std::vector<std::string>& experiment_ids) const override;
+
+  LoggedModels& logged_models() override { return logged_models_; }
+  ModelRegistry& model_registry() override { return model_registry_; }
 
  private:
   // What has been seen of the numbers of one kind of run name in one experiment.
@@ -68,6 +76,8 @@ class SqlTrackingStore final : public TrackingStore {
   std::filesystem::path working_directory_;
   std::string artifact_root_;
   storage::Database database_;
+  SqlLoggedModels logged_models_{database_};
+  SqlModelRegistry model_registry_{database_, logged_models_};
   std::atomic<bool> own_indexes_made_ = false;
   bool has_models_ = false;  // logged models and steps of inputs: since MLflow 3
   // Touched in write jobs only, which run one at a time.

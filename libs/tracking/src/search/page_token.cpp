@@ -1,4 +1,4 @@
-#include "page_token.h"
+#include <ivory/tracking/page.h>
 
 #include <array>
 #include <charconv>

@@ -135,6 +135,8 @@ class Connection {
 
   // The statement of this text, prepared at its first use.
   [[nodiscard]] Query query(std::string_view sql);
+  // The same, but not kept: for texts that hardly come again.
+  [[nodiscard]] Query query_once(std::string_view sql);
   // One or more statements without values, not cached.
   void execute(std::string_view sql);
 
