@@ -336,13 +336,14 @@ SchemaHead parse_schema_head(std::string_view name) {
 }
 
 void create_database(std::string_view uri, SchemaHead head, const StoreOptions& options) {
+  if (head != kNewestSchemaHead)
+    check_is_sqlite(uri, "made at the schema of MLflow " + std::string(to_text(head)));
   if (store_exists(uri, options))
     throw Error(ErrorCode::kConflict, "database " + in_quotes(uri) + " exists already");
   if (head == kNewestSchemaHead) {
     (void)open_store(uri, options);
     return;
   }
-  check_is_sqlite(uri, "made at the schema of MLflow " + std::string(to_text(head)));
   Connection connection({.path = sqlite_path(uri, options), .durability = Durability::kFull});
   connection.begin(storage::Access::kWrite);
   if (!is_empty_database(connection))
