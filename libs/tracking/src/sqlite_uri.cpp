@@ -34,6 +34,7 @@ fs::path sqlite_path(std::string_view uri, const StoreOptions& options) {
 }
 
 std::string default_artifact_root(const StoreOptions& options) {
+  if (!options.artifact_root.empty()) return options.artifact_root;
   return (working_directory_of(options) / "mlruns").string();
 }
 

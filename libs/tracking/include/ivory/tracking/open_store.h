@@ -23,6 +23,9 @@ struct StoreOptions {
   // What relative paths in URIs start from; empty: the process's. The artifact root is mlruns in it.
   std::filesystem::path working_directory = {};  // NOLINT(readability-redundant-member-init): as CreateRun
   Access access = Access::kReadWrite;
+  // Where artifacts of experiments without a place of their own lie: an absolute path or a URI
+  // ("mlflow-artifacts:"); empty: mlruns in the working directory.
+  std::string artifact_root = {};  // NOLINT(readability-redundant-member-init)
 };
 
 // Opens the store of `uri`: sqlite:///relative.db, sqlite:////absolute.db. A new database has the schema of
