@@ -107,6 +107,11 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory gc --stale              runs shown as STALE become FAILED\n"
        "  ivory gc --older-than 30d     rows and artifacts of runs deleted longer ago are removed for good\n",
        &make_gc_command},
+      {"db", "create|upgrade URI", "tracking databases at the schema of a certain MLflow",
+       "  ivory db create sqlite:///mlflow.db                  the newest that Ivory knows\n"
+       "  ivory db create --mlflow 2.17 sqlite:///mlflow.db    for an older MLflow beside Ivory\n"
+       "  ivory db upgrade sqlite:///mlflow.db                 from 2.17 or newer to 3.11, a copy kept\n",
+       &make_db_command},
   };
   return kTable;
 }

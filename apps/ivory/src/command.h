@@ -68,6 +68,7 @@ std::unique_ptr<Command> make_predict_command();
 std::unique_ptr<Command> make_delete_command();
 std::unique_ptr<Command> make_restore_command();
 std::unique_ptr<Command> make_gc_command();
+std::unique_ptr<Command> make_db_command();
 std::unique_ptr<Command> make_study_command();
 std::unique_ptr<Command> make_new_command();
 
