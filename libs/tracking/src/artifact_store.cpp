@@ -11,14 +11,13 @@
 #include <ivory/base/error.h>
 #include <ivory/tracking/artifact_store.h>
 
+#include "artifact_path.h"
+#include "rest/proxy_artifact_store.h"
+
 namespace ivory::tracking {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void refuse(std::string_view path, std::string_view why) {
-  throw Error(ErrorCode::kInvalidArgument, "artifact path '" + std::string(path) + "' " + std::string(why));
-}
 
 [[noreturn]] void fail_io(const fs::path& path, std::string_view doing, const std::error_code& why) {
   throw Error(ErrorCode::kIo, "cannot " + std::string(doing) + " '" + path.string() + "': " + why.message());
@@ -109,6 +108,15 @@ class LocalArtifactStore final : public ArtifactStore {
     return read_file(file);
   }
 
+  void download(std::string_view path, const fs::path& to) const override {
+    const fs::path file = resolve_file(path);
+    if (!fs::is_regular_file(file)) {
+      throw Error(ErrorCode::kNotFound,
+                  "no artifact '" + std::string(path) + "' in '" + root_.string() + "'");
+    }
+    copy_whole(file, to, durability_);
+  }
+
   [[nodiscard]] std::optional<fs::path> local_path(std::string_view path) const override {
     return resolve(path);
   }
@@ -121,23 +129,18 @@ class LocalArtifactStore final : public ArtifactStore {
 
  private:
   [[nodiscard]] fs::path resolve(std::string_view path) const {
-    if (path.find('\0') != std::string_view::npos) refuse(path, "holds a NUL character");
-    const fs::path relative(path);
-    if (relative.is_absolute()) refuse(path, "is absolute; expected one relative to the run's artifacts");
-    if (std::find(relative.begin(), relative.end(), "..") != relative.end()) {
-      refuse(path, "holds '..'; expected one inside the run's artifacts");
-    }
+    const fs::path relative = checked_artifact_path(path);
     fs::path full = (root_ / relative).lexically_normal();
     if (!full.has_filename()) full = full.parent_path();
     if (!is_inside(fs::weakly_canonical(full), fs::weakly_canonical(root_))) {
-      refuse(path, "leads out of the run's artifacts by a link");
+      refuse_artifact_path(path, "leads out of the run's artifacts by a link");
     }
     return full;
   }
 
   [[nodiscard]] fs::path resolve_file(std::string_view path) const {
     fs::path file = resolve(path);
-    if (file == root_) refuse(path, "names no file");
+    if (file == root_) refuse_artifact_path(path, "names no file");
     return file;
   }
 
@@ -187,11 +190,11 @@ std::unique_ptr<ArtifactStore> open_folder(std::string_view uri, const std::stri
   return std::make_unique<LocalArtifactStore>(root.has_filename() ? root : root.parent_path(), durability);
 }
 
-std::unique_ptr<ArtifactStore> open_path(std::string_view uri, Durability durability) {
+std::unique_ptr<ArtifactStore> open_path(std::string_view uri, Durability durability, std::string_view) {
   return open_folder(uri, std::string(uri), durability);
 }
 
-std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability durability) {
+std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability durability, std::string_view) {
   std::string_view path = uri.substr(std::string_view("file:").size());
   for (const std::string_view host : {"//localhost/", "///"}) {
     if (path.substr(0, host.size()) != host) continue;
@@ -202,15 +205,20 @@ std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability du
   return open_folder(uri, percent_decoded(path), durability);
 }
 
+std::unique_ptr<ArtifactStore> open_proxied(std::string_view uri, Durability, std::string_view tracking_uri) {
+  return std::make_unique<ProxyArtifactStore>(uri, tracking_uri);
+}
+
 struct Scheme {
   std::string_view name;  // empty: a bare path
-  std::unique_ptr<ArtifactStore> (*open)(std::string_view uri, Durability durability);
+  std::unique_ptr<ArtifactStore> (*open)(std::string_view uri, Durability durability,
+                                         std::string_view tracking_uri);
 };
 
 // A further kind of store is one more line here.
 constexpr std::array kSchemes{
-    Scheme{"", open_path},
-    Scheme{"file", open_file_uri},
+    Scheme{"", open_path},        Scheme{"file", open_file_uri}, Scheme{"mlflow-artifacts", open_proxied},
+    Scheme{"http", open_proxied}, Scheme{"https", open_proxied},
 };
 
 // The letters before ":/"; empty for a path.
@@ -222,13 +230,16 @@ std::string_view scheme_of(std::string_view uri) {
 
 }  // namespace
 
-std::unique_ptr<ArtifactStore> open_artifact_store(std::string_view uri, Durability durability) {
+std::unique_ptr<ArtifactStore> open_artifact_store(std::string_view uri, Durability durability,
+                                                   std::string_view tracking_uri) {
   const std::string_view name = scheme_of(uri);
   for (const Scheme& scheme : kSchemes) {
-    if (scheme.name == name) return scheme.open(uri, durability);
+    if (scheme.name == name) return scheme.open(uri, durability, tracking_uri);
   }
   throw Error(ErrorCode::kInvalidArgument, "artifact URI '" + std::string(uri) + "': unknown scheme '" +
-                                               std::string(name) + "'; supported: a path, file:///path");
+                                               std::string(name) +
+                                               "'; supported: a path, file:///path, mlflow-artifacts:/path, "
+                                               "http(s)://…/mlflow-artifacts/artifacts/…");
 }
 
 }  // namespace ivory::tracking

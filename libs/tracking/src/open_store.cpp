@@ -6,6 +6,7 @@
 
 #include <ivory/base/error.h>
 
+#include "rest/rest_tracking_store.h"
 #include "sql_tracking_store.h"
 #include "sqlite_uri.h"
 
@@ -33,6 +34,13 @@ std::shared_ptr<TrackingStore> open_sqlite(std::string_view uri, const StoreOpti
                                             default_artifact_root(options));
 }
 
+std::shared_ptr<TrackingStore> open_rest(std::string_view uri, const StoreOptions& options) {
+  return std::make_shared<RestTrackingStore>(uri, options.access);
+}
+
+// A server is there or opening it says that it is not.
+bool rest_exists(std::string_view, const StoreOptions&) { return true; }
+
 struct Scheme {
   std::string_view name;
   std::shared_ptr<TrackingStore> (*open)(std::string_view uri, const StoreOptions& options);
@@ -42,6 +50,8 @@ struct Scheme {
 // A further kind of store is one more line here.
 constexpr std::array kSchemes{
     Scheme{"sqlite", open_sqlite, sqlite_exists},
+    Scheme{"http", open_rest, rest_exists},
+    Scheme{"https", open_rest, rest_exists},
 };
 
 const Scheme& get_scheme(std::string_view uri) {

@@ -40,6 +40,9 @@ class ArtifactStore {
   // What lies right in a folder, by path; empty if it is a file or not there.
   [[nodiscard]] virtual std::vector<ArtifactInfo> list(std::string_view folder = {}) const = 0;
   [[nodiscard]] virtual std::string read(std::string_view path) const = 0;
+  // Copies an artifact to a file of this machine, whole or not at all; a large one takes no memory. Folders
+  // on the way are made.
+  virtual void download(std::string_view path, const std::filesystem::path& to) const = 0;
   // Where the artifact lies on this machine (it may not be there yet); empty if the store is remote.
   // Libraries that write their own files (checkpoints) write there.
   [[nodiscard]] virtual std::optional<std::filesystem::path> local_path(std::string_view path = {}) const = 0;
@@ -50,9 +53,15 @@ class ArtifactStore {
   ArtifactStore() = default;
 };
 
-// The store of an artifact URI: a path, or file:///path. Nothing is made before something is written.
-// Errors: kInvalidArgument for an unknown scheme (naming those supported) or a relative path.
-[[nodiscard]] std::unique_ptr<ArtifactStore> open_artifact_store(
-    std::string_view uri, Durability durability = Durability::kProcess);
+// The store of an artifact URI: a path; file:///path; mlflow-artifacts:/path, what a tracking server keeps,
+// of the server at `tracking_uri` (without one, of MLFLOW_TRACKING_URI), or of the one it names itself
+// (mlflow-artifacts://host:port/path); http(s)://host/api/2.0/mlflow-artifacts/artifacts/path, the same in
+// full. Nothing is made or asked before something is written or read. Files go to a server and come from it
+// as streams; requests are repeated as far as twice comes to the same, which is all of them. Errors:
+// kInvalidArgument for an unknown scheme (naming those supported), a relative path, or
+//   mlflow-artifacts: without a server.
+[[nodiscard]] std::unique_ptr<ArtifactStore> open_artifact_store(std::string_view uri,
+                                                                 Durability durability = Durability::kProcess,
+                                                                 std::string_view tracking_uri = {});
 
 }  // namespace ivory::tracking

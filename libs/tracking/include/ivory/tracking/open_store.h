@@ -30,9 +30,13 @@ struct StoreOptions {
 
 // Opens the store of `uri`: sqlite:///relative.db, sqlite:////absolute.db. A new database has the schema of
 // MLflow 3.11 with the experiment Default; an existing one may be of any MLflow whose tables and columns
-// serve. Shared, as every run of a client logs to one store; it is closed with its last owner.
-// Errors: kInvalidArgument for an unknown scheme (naming those supported) or a database that cannot serve
-//   (naming what it lacks; nothing is written), kNotFound if it must exist and does not, kIo.
+// serve. http(s)://[user:password@]host[:port][/path] is a tracking server, ours or MLflow's, asked for a
+// sign of life at once; how it is reached is taken from MLflow's variables (MLFLOW_TRACKING_TOKEN …, see
+// docs/tracking-library.md). Shared, as every run of a client logs to one store; it is closed with its last
+// owner. Errors: kInvalidArgument for an unknown scheme (naming those supported) or a database that cannot
+// serve
+//   (naming what it lacks; nothing is written), kNotFound if it must exist and does not, kIo, also
+//   for a server that does not answer.
 [[nodiscard]] std::shared_ptr<TrackingStore> open_store(std::string_view uri,
                                                         const StoreOptions& options = {});
 
