@@ -187,6 +187,7 @@ int SqliteDriver::probe() {
 void SqliteDriver::configure() {
   execute("PRAGMA foreign_keys = ON");
   execute("PRAGMA case_sensitive_like = ON");
+  execute("PRAGMA cache_size = -16384");  // KiB at most; 2048 is too little to look through an index
   if (options_.mode == OpenMode::kReadOnly) {
     execute("PRAGMA query_only = ON");
     return;

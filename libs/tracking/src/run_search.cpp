@@ -84,8 +84,11 @@ class PageRows {
 
 class RunSearcher {
  public:
-  RunSearcher(Connection& connection, const RunSearch& search)
-      : connection_(connection), search_(search), dialect_(connection.dialect()) {}
+  RunSearcher(Connection& connection, const RunSearch& search, bool has_own_indexes)
+      : connection_(connection),
+        search_(search),
+        dialect_(connection.dialect()),
+        has_own_indexes_(has_own_indexes) {}
 
   Page<RunRecord> page() {
     PageRows rows(connection_, search_);
@@ -105,18 +108,21 @@ class RunSearcher {
 
   // All that runs must fulfil but the conditions of which `is_left_out` holds.
   template <class F>
-  SqlText where(const F& is_left_out) const {
+  SqlText where(std::string_view run_id, const F& is_left_out) const {
     SqlText sql("r.experiment_id" + experiment_list(search_.experiments));
     if (search_.view != ViewType::kAll) sql += " AND r." + std::string(lifecycle_condition(search_.view));
     for (std::size_t i = 0; i < search_.conditions.size(); ++i) {
       if (is_left_out(i)) continue;
       sql += " AND ";
-      sql += run_condition_sql(search_.conditions[i], dialect_);
+      sql += run_condition_sql(search_.conditions[i], context(run_id));
     }
     return sql;
   }
   [[nodiscard]] SqlText where() const {
-    return where([](std::size_t) { return false; });
+    return where("r.run_uuid", [](std::size_t) { return false; });
+  }
+  [[nodiscard]] RunContext context(std::string_view run_id) const {
+    return {dialect_, run_id, has_own_indexes_};
   }
 
   static SqlText select() { return SqlText("SELECT " + std::string(kRunColumns) + " FROM "); }
@@ -191,7 +197,7 @@ class RunSearcher {
     sql += " WHERE r.run_uuid = c.run_uuid AND ";
     sql += *driver(fewest);
     sql += " AND ";
-    sql += where([&](std::size_t i) { return i == fewest; });
+    sql += where("c.run_uuid", [&](std::size_t i) { return i == fewest; });
     rows.take(std::move(sql), order.keys);
   }
 
@@ -232,7 +238,7 @@ class RunSearcher {
       sql += comparison_sql("w.value", search_.conditions[i], dialect_);
     }
     sql += " AND ";
-    sql += where([&](std::size_t i) { return is_of_first_key(i); });
+    sql += where("w.run_uuid", [&](std::size_t i) { return is_of_first_key(i); });
     rows.take(std::move(sql), first_key + order.keys);
   }
 
@@ -243,13 +249,14 @@ class RunSearcher {
     sql += " WHERE ";
     sql += where();
     sql += " AND ";
-    sql += run_condition_sql({Entity::kMetric, first.key, Comparator::kIsNull, {}}, dialect_);
+    sql += run_condition_sql({Entity::kMetric, first.key, Comparator::kIsNull, {}}, context("r.run_uuid"));
     rows.take(std::move(sql), order.keys);
   }
 
   Connection& connection_;
   const RunSearch& search_;
   Dialect dialect_;
+  bool has_own_indexes_;
 };
 
 }  // namespace
@@ -264,9 +271,10 @@ RunSearch::RunSearch(const SearchRuns& search)
   check_max_results(max_results);
 }
 
-Page<RunRecord> search_runs(Connection& connection, const RunSearch& search, const RunParts& parts) {
+Page<RunRecord> search_runs(Connection& connection, const RunSearch& search, const RunParts& parts,
+                            bool has_own_indexes) {
   if (search.experiments.empty()) return {};
-  auto page = RunSearcher(connection, search).page();
+  auto page = RunSearcher(connection, search, has_own_indexes).page();
   complete_runs(connection, page.items, parts);
   return page;
 }

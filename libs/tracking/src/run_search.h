@@ -22,7 +22,7 @@ struct RunSearch {
 // On SQLite the order in which tables are gone through is chosen here, by what is there; PostgreSQL has
 // statistics for that.
 [[nodiscard]] Page<RunRecord> search_runs(storage::Connection& connection, const RunSearch& search,
-                                          const RunParts& parts);
+                                          const RunParts& parts, bool has_own_indexes);
 
 [[nodiscard]] Page<ExperimentRecord> search_experiments(storage::Connection& connection,
                                                         const SearchExperiments& search);

@@ -424,8 +424,9 @@ ExperimentRecord SqlTrackingStore::find_or_create_experiment(std::string_view na
 
 std::vector<ExperimentRecord> SqlTrackingStore::list_experiments(ViewType view) const {
   return database_.read([&](Connection& connection) {
-    return load_experiments(connection, SqlText(std::string(lifecycle_condition(view)) +
-                                                " ORDER BY e.creation_time DESC NULLS LAST, e.experiment_id"));
+    return load_experiments(connection,
+                            SqlText(std::string(lifecycle_condition(view)) +
+                                    " ORDER BY e.creation_time DESC NULLS LAST, e.experiment_id"));
   });
 }
 
@@ -560,8 +561,9 @@ std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const 
 Page<RunRecord> SqlTrackingStore::search_runs(const SearchRuns& search) const {
   const RunSearch parsed(search);
   const RunParts parts{.inputs = search.with_inputs, .input_steps = has_models_};
+  const bool has_indexes = own_indexes_made_;
   return database_.read(
-      [&](Connection& connection) { return tracking::search_runs(connection, parsed, parts); });
+      [&](Connection& connection) { return tracking::search_runs(connection, parsed, parts, has_indexes); });
 }
 
 void SqlTrackingStore::update_run(std::string_view run_id, const RunUpdate& update) {
@@ -632,11 +634,14 @@ void SqlTrackingStore::delete_tag(std::string_view run_id, std::string_view key)
 }
 
 std::vector<Metric> SqlTrackingStore::metric_history(std::string_view run_id, std::string_view key) const {
-  return database_.read([&](Connection& connection) { return load_history(connection, run_id, key); });
+  return to_metrics(
+      database_.read([&](Connection& connection) { return load_points(connection, run_id, key); }), key);
 }
 
 Page<Metric> SqlTrackingStore::metric_history_page(std::string_view run_id, const HistoryQuery& query) const {
-  return database_.read([&](Connection& connection) { return load_history_page(connection, run_id, query); });
+  return histories_.page(run_id, query, [&] {
+    return database_.read([&](Connection& connection) { return load_points(connection, run_id, query.key); });
+  });
 }
 
 std::vector<MetricOfRun> SqlTrackingStore::sample_histories(const HistorySampling& sampling) const {

@@ -8,6 +8,7 @@
 #include <ivory/tracking/search.h>
 
 #include "../python_words.h"
+#include "../validation.h"
 #include "tokens.h"
 
 namespace ivory::tracking {
@@ -117,6 +118,7 @@ void check_one_statement(std::string_view filter, Tokens tokens) {
 
 std::vector<FilterClause> parse_clauses(std::string_view filter, bool in_quotes) {
   if (filter.empty()) return {};
+  check_text(filter, "the filter");
   if (is_blank(filter)) refuse("Invalid filter '" + std::string(filter) + "'. Could not be parsed.");
   const auto words = tokenize(filter);
   const Tokens tokens(words);
@@ -179,6 +181,7 @@ OrderClause parse_order_clause(std::string_view order_by) {
   const auto fail = [&]() {
     refuse("Invalid order_by clause '" + std::string(order_by) + "'. Could not be parsed.");
   };
+  check_text(order_by, "an order_by clause");
   const auto tokens = tokenize(order_by);
   if (tokens.empty() || tokens.size() > 2) fail();
   for (const SearchToken& token : tokens) {

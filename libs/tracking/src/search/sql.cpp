@@ -70,10 +70,11 @@ SqlText list_sql(std::string_view column, const SearchCondition& condition, Dial
 }
 
 // A row of latest_metrics, params or tags of the run.
-SqlText of_run(Entity entity, std::string_view key, const SqlText& value, bool negated) {
-  SqlText sql(negated ? "NOT EXISTS (SELECT 1 FROM " : "EXISTS (SELECT 1 FROM ");
-  sql += table_of(entity);
-  sql += " v WHERE v.run_uuid = r.run_uuid AND v.key = ";
+SqlText of_run(Entity entity, std::string_view key, const SqlText& value, std::string_view index,
+               const RunContext& context) {
+  SqlText sql("EXISTS (SELECT 1 FROM ");
+  ((sql += table_of(entity)) += " v ") += index;
+  ((sql += " WHERE v.run_uuid = ") += context.run_id) += " AND v.key = ";
   sql.bind(key);
   if (!value.empty()) {
     sql += " AND ";
@@ -82,19 +83,29 @@ SqlText of_run(Entity entity, std::string_view key, const SqlText& value, bool n
   return sql += ")";
 }
 
-SqlText dataset_sql(const SearchCondition& condition, Dialect dialect) {
+// The index that holds all that the condition asks for, if it must be named.
+std::string_view index_of(Entity entity, const SearchCondition& condition, const RunContext& context) {
+  const auto* const text = std::get_if<std::string>(&condition.value);
+  const bool serves = context.has_own_indexes && context.dialect == Dialect::kSqlite && text != nullptr &&
+                      condition.comparator == Comparator::kEqual && text->size() <= kMaxIndexedText;
+  if (!serves) return {};
+  return entity == Entity::kParam ? "INDEXED BY ivory_params_key_value" : "INDEXED BY ivory_tags_key_value";
+}
+
+SqlText dataset_sql(const SearchCondition& condition, const RunContext& context) {
   const bool is_context = condition.key == "context";
   SqlText sql(
       "EXISTS (SELECT 1 FROM inputs i JOIN datasets d ON d.dataset_uuid = i.source_id "
-      "WHERE i.destination_type = 'RUN' AND i.destination_id = r.run_uuid AND ");
+      "WHERE i.destination_type = 'RUN' AND i.destination_id = ");
+  (sql += context.run_id) += " AND ";
   if (!is_context) {
-    sql += comparison_sql("d." + condition.key, condition, dialect);
+    sql += comparison_sql("d." + condition.key, condition, context.dialect);
     return sql += ")";
   }
   sql +=
       "EXISTS (SELECT 1 FROM input_tags t WHERE t.input_uuid = i.input_uuid AND "
       "t.name = 'mlflow.data.context' AND ";
-  sql += comparison_sql("t.value", condition, dialect);
+  sql += comparison_sql("t.value", condition, context.dialect);
   return sql += "))";
 }
 
@@ -186,17 +197,20 @@ SqlText comparison_sql(std::string_view column, const SearchCondition& condition
   return sql;
 }
 
-SqlText run_condition_sql(const SearchCondition& condition, Dialect dialect) {
+SqlText run_condition_sql(const SearchCondition& condition, const RunContext& context) {
   const bool is_null = condition.comparator == Comparator::kIsNull;
-  if (is_null || condition.comparator == Comparator::kIsNotNull)
-    return of_run(condition.entity, condition.key, {}, is_null);
-  if (condition.entity == Entity::kDataset) return dataset_sql(condition, dialect);
+  if (is_null || condition.comparator == Comparator::kIsNotNull) {
+    SqlText sql(is_null ? "NOT " : "");
+    return sql += of_run(condition.entity, condition.key, {}, {}, context);
+  }
+  if (condition.entity == Entity::kDataset) return dataset_sql(condition, context);
   const bool is_name = condition.entity == Entity::kAttribute && condition.key == "run_name";
   if (condition.entity == Entity::kAttribute && !is_name)
-    return comparison_sql(run_column(condition.key), condition, dialect);
+    return comparison_sql(run_column(condition.key), condition, context.dialect);
   const Entity entity = is_name ? Entity::kTag : condition.entity;
   return of_run(entity, is_name ? kRunNameTag : std::string_view(condition.key),
-                comparison_sql("v.value", condition, dialect, entity != Entity::kMetric), false);
+                comparison_sql("v.value", condition, context.dialect, entity != Entity::kMetric),
+                index_of(entity, condition, context), context);
 }
 
 SqlText experiment_condition_sql(const SearchCondition& condition, Dialect dialect) {

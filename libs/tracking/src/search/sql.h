@@ -45,8 +45,17 @@ class SqlText {
 [[nodiscard]] SqlText comparison_sql(std::string_view column, const SearchCondition& condition,
                                      storage::Dialect dialect, bool is_short = false);
 
+// Where a condition on runs stands.
+struct RunContext {
+  storage::Dialect dialect = storage::Dialect::kSqlite;
+  std::string_view run_id = "r.run_uuid";  // the column that holds the run's id
+  // Whether our indexes are there. SQLite takes the key of a table before them, though with them it need not
+  // look into the table.
+  bool has_own_indexes = false;
+};
+
 // What a run (row r of runs) or an experiment (row e of experiments) must fulfil.
-[[nodiscard]] SqlText run_condition_sql(const SearchCondition& condition, storage::Dialect dialect);
+[[nodiscard]] SqlText run_condition_sql(const SearchCondition& condition, const RunContext& context);
 [[nodiscard]] SqlText experiment_condition_sql(const SearchCondition& condition, storage::Dialect dialect);
 
 // The joins that an order of runs needs, and the order itself without ORDER BY. `first`: the number of the
