@@ -97,9 +97,10 @@ TEST(Registry, NamesTheNearestOrTheMissingModule) {
       "not installed",
       message("ivory.sklearn.estimator.Estimator"));
   EXPECT_EQ(
-      "unknown class or function 'ivory.core.tuner.Tuner'; the module 'tuning', which declares it, is not "
+      "unknown class or function 'ivory.lightgbm.estimator.Regressor'; the module 'xgboost', which declares "
+      "it, is not "
       "installed",
-      message("ivory.core.tuner.Tuner"));
+      message("ivory.lightgbm.estimator.Regressor"));
   EXPECT_EQ("unknown class or function 'farm.Cow'; no module declares names that begin with 'farm.'",
             message("farm.Cow"));
 }

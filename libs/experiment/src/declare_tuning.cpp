@@ -237,6 +237,20 @@ void declare_genetic_samplers(Module& m) {
       arg("dividing_parameter", "steps of that grid along an edge") = 3, arg("seed", kSeedHelp) = nullptr);
 }
 
+// What the tuner's table has beside those above: variants, with a seed alone.
+void declare_variants(Module& m) {
+  for (const tuning::SamplerEntry& entry : tuning::sampler_table()) {
+    const std::string name(entry.name);
+    if (std::ranges::find(m.aliases(), name, &std::pair<std::string, std::string>::first) !=
+        m.aliases().end())
+      continue;
+    const auto make = entry.make;
+    m.type<Sampler>(name, std::string(entry.summary) + ".")
+        .factory([make](std::uint64_t seed) { return shared([&] { return make(seed); }); },
+                 arg("seed", "of its random numbers") = 0);
+  }
+}
+
 tuning::PercentileOptions percentile_options(Integer startup, Integer warmup, Integer interval,
                                              Integer least) {
   return {.n_startup_trials = startup,
@@ -284,7 +298,7 @@ void declare_rung_pruners(Module& m) {
   declare_pruner(
       m,
       {"ivory.tuning.SuccessiveHalvingPruner", "optuna.pruners.SuccessiveHalvingPruner",
-       "successive-halving"},
+       "successive_halving"},
       "Of the trials at each rung the best part goes on.",
       [](OptionalInteger min_resource, Integer factor, Integer rate, Integer bootstrap) {
         return shared([&] {
@@ -377,6 +391,7 @@ void declare_tuning(Module& m) {
   declare_model_samplers(m);
   declare_genetic_samplers(m);
   declare_random_samplers(m);
+  declare_variants(m);
   declare_rank_pruners(m);
   declare_rung_pruners(m);
   declare_other_pruners(m);

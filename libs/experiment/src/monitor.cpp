@@ -8,6 +8,7 @@
 #include <ivory/base/error.h>
 #include <ivory/experiment/metrics.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/trainer.h>
 
 #include "state_values.h"
 
@@ -106,6 +107,7 @@ bool Monitor::is_better(double score, double other, double min_delta) const noex
 
 void Monitor::on_init_end(Run& run) {
   if (run.mode() == "test") return;
+  if (run.find<Metrics>() == nullptr && run.find<Trainer>() == nullptr) return;  // it may report
   const std::vector<std::string> names = metrics_of(run)->names(run);
   const auto check = [&](const std::string& metric) {
     if (std::ranges::find(names, metric) == names.end()) fail_metric(metric, names);
@@ -117,10 +119,26 @@ void Monitor::on_init_end(Run& run) {
 void Monitor::on_epoch_begin(Run& /*run*/) { is_best_ = false; }
 
 void Monitor::on_epoch_end(Run& run) {
+  if (reported_ && run.find<Metrics>() == nullptr) return;
   const auto metrics = metrics_of(run);
-  score_ = logged(*metrics, metric_);
-  for (Watched& watched : further_) watched.score = logged(*metrics, watched.metric);
-  epoch_ = detail::present_epoch(run, epoch_);
+  std::vector<double> scores{logged(*metrics, metric_)};
+  for (const Watched& watched : further_) scores.push_back(logged(*metrics, watched.metric));
+  record(scores, detail::present_epoch(run, epoch_));
+}
+
+void Monitor::take(const std::vector<double>& scores, int epoch) {
+  if (scores.size() != further_.size() + 1)
+    throw Error(ErrorCode::kInvalidArgument, "the run reported " + std::to_string(scores.size()) +
+                                                 " scores where its monitor watches " +
+                                                 std::to_string(further_.size() + 1) + " metrics");
+  reported_ = true;
+  record(scores, epoch);
+}
+
+void Monitor::record(const std::vector<double>& scores, int epoch) {
+  epoch_ = epoch;
+  score_ = scores.front();
+  for (std::size_t i = 0; i < further_.size(); ++i) further_[i].score = scores[i + 1];
   is_best_ = is_better(score_, best_score_);
   if (!is_best_) return;
   for (Watched& watched : further_) watched.at_best = watched.score;

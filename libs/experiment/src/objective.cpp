@@ -12,10 +12,7 @@ namespace {
 
 using tuning::Distribution;
 
-struct Suggested {
-  std::string name;
-  Distribution distribution;
-};
+using Suggested = std::pair<std::string, Distribution>;
 
 [[noreturn]] void refuse(const std::string& name, const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, "'" + name + "' cannot be tuned: " + message);
@@ -84,16 +81,21 @@ const Suggest& Objective::get(std::string_view name) const {
                         did_you_mean(name, names(), 0));
 }
 
-Suggest Objective::make_suggest(const Ranges& ranges) {
-  auto all = std::make_shared<std::vector<Suggested>>();
+std::vector<std::pair<std::string, Distribution>> Objective::distributions(const Ranges& ranges) {
+  std::vector<Suggested> all;
   for (const NamedRange& item : ranges.items()) {
     if (item.range.is_fixed()) continue;
-    if (std::ranges::find(*all, item.name, &Suggested::name) != all->end())
+    if (std::ranges::find(all, item.name, &Suggested::first) != all.end())
       throw Error(ErrorCode::kInvalidArgument, "the parameter '" + item.name + "' is given twice");
-    all->push_back(suggested(item));
+    all.push_back(suggested(item));
   }
-  return [all = std::shared_ptr<const std::vector<Suggested>>(std::move(all))](tuning::Trial& trial) {
-    for (const Suggested& each : *all) static_cast<void>(trial.suggest(each.name, each.distribution));
+  return all;
+}
+
+Suggest Objective::make_suggest(const Ranges& ranges) {
+  const auto all = std::make_shared<const std::vector<Suggested>>(distributions(ranges));
+  return [all](tuning::Trial& trial) {
+    for (const auto& [name, distribution] : *all) static_cast<void>(trial.suggest(name, distribution));
   };
 }
 

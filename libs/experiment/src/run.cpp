@@ -181,6 +181,12 @@ void Run::prune(std::int64_t step) {
 void Run::report(double score, std::int64_t step) { report(std::vector{score}, step); }
 
 void Run::report(const std::vector<double>& scores, std::int64_t step) {
+  const auto monitor = find<Monitor>();
+  if (monitor == nullptr)
+    throw Error(ErrorCode::kInvalidArgument,
+                "a run that reports needs a monitor; expected a member `monitor`");
+  monitor->take(scores, static_cast<int>(step));
+  if (const auto tracking = find<Tracking>()) tracking->log_scores(*monitor);
   const auto pruning = find<Pruning>();
   if (pruning == nullptr || !pruning->judge(scores, step)) return;
   prune(step);

@@ -45,6 +45,7 @@ std::optional<std::int64_t> start(ResumedRun made, const std::shared_ptr<RunReco
   set_judge(made.run, judge);
   made.run.set(kRecorder, Value::object(recorder));
   made.run.start(made.mode);
+  recorder->finish(made.run);
   return made.run.pruned_step();
 }
 

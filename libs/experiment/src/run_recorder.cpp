@@ -50,6 +50,10 @@ void RunRecorder::on_epoch_end(Run& run) {
 
 void RunRecorder::on_fit_end(Run& run) { take_training(run); }
 
+void RunRecorder::finish(const Run& run) {
+  if (!outcome_.best_score) take_training(run);
+}
+
 void RunRecorder::on_test_end(Run& run) {
   if (const auto metrics = run.find<Metrics>()) outcome_.test = metrics->test_record();
 }

@@ -21,6 +21,8 @@ class RunRecorder {
   void on_epoch_end(Run& run);
   void on_fit_end(Run& run);
   void on_test_end(Run& run);
+  // After a start: takes what a learner without hooks has reported.
+  void finish(const Run& run);
   [[nodiscard]] const RunOutcome& outcome() const noexcept { return outcome_; }
 
  private:

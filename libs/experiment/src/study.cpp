@@ -240,8 +240,8 @@ tuning::Study Study::optimize(std::string_view suggest_name, const Ranges& param
   return run({.suggest_name = std::string(suggest_name), .suggest = nullptr, .params = params}, options);
 }
 
-tuning::Study Study::optimize(const std::string& name, const Suggest& suggest, const Ranges& params,
-                              const StudyRunOptions& options) {
+tuning::Study Study::optimize_function(const std::string& name, const Suggest& suggest, const Ranges& params,
+                                       const StudyRunOptions& options) {
   return run({.suggest_name = name, .suggest = suggest, .params = params}, options);
 }
 

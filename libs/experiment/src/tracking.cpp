@@ -36,6 +36,12 @@ double stored(double value) {
   return std::isnan(value) ? value : std::clamp(value, -kLargest, kLargest);
 }
 
+void add_best(const Monitor& monitor, tracking::TimeMs now, std::int64_t step, tracking::Batch& batch) {
+  if (monitor.best_epoch() < 0) return;
+  batch.metrics.push_back({"best_score", monitor.best_score(), now, step});
+  batch.metrics.push_back({"best_epoch", static_cast<double>(monitor.best_epoch()), now, step});
+}
+
 bool is_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 }  // namespace
@@ -114,6 +120,17 @@ void Tracking::keep_best() {
   best_->commit();
 }
 
+void Tracking::log_scores(const Monitor& monitor) {
+  tracking::Batch batch;
+  const tracking::TimeMs now = tracking::now_ms();
+  const std::int64_t step = monitor.epoch();
+  batch.metrics.push_back({monitor.metric(), monitor.score(), now, step});
+  for (const Monitor::Watched& watched : monitor.further())
+    batch.metrics.push_back({watched.metric, watched.score, now, step});
+  add_best(monitor, now, step, batch);
+  log(std::move(batch));
+}
+
 void Tracking::on_epoch_end(Run& run) {
   tracking::Batch batch;
   const tracking::TimeMs now = tracking::now_ms();
@@ -121,10 +138,7 @@ void Tracking::on_epoch_end(Run& run) {
   const auto monitor = run.find<Monitor>();
   if (const auto metrics = run.find<Metrics>())
     for (const auto& [key, value] : metrics->record()) batch.metrics.push_back({key, value, now, epoch});
-  if (monitor != nullptr && monitor->best_epoch() >= 0) {
-    batch.metrics.push_back({"best_score", monitor->best_score(), now, epoch});
-    batch.metrics.push_back({"best_epoch", static_cast<double>(monitor->best_epoch()), now, epoch});
-  }
+  if (monitor != nullptr) add_best(*monitor, now, epoch, batch);
   log(std::move(batch));
   save_current(run);
   if (monitor != nullptr && monitor->is_best()) keep_best();

@@ -16,17 +16,10 @@ namespace fs = std::filesystem;
 
 // Class paths of the original whose counterpart comes from a module that may be absent.
 constexpr std::pair<std::string_view, std::string_view> kModulesOfPrefixes[] = {
-    {"ivory.torch.", "torch"},
-    {"torch.", "torch"},
-    {"ivory.sklearn.", "opencv"},
-    {"sklearn.", "opencv"},
-    {"ivory.lightgbm.", "xgboost"},
-    {"lightgbm.", "xgboost"},
+    {"ivory.torch.", "torch"},      {"torch.", "torch"},
+    {"ivory.sklearn.", "opencv"},   {"sklearn.", "opencv"},
+    {"ivory.lightgbm.", "xgboost"}, {"lightgbm.", "xgboost"},
     {"xgboost.", "xgboost"},
-    {"ivory.core.tuner.", "tuning"},
-    {"ivory.core.objective.", "tuning"},
-    {"ivory.callbacks.pruning.", "tuning"},
-    {"optuna.", "tuning"},
 };
 
 std::unique_ptr<Module> declare(const Announcement& announcement) {

@@ -15,6 +15,7 @@ namespace {
 // A Gaussian process costs the cube of the trials and pays where each is dear; a second of computation a
 // trial is reached about here.
 constexpr std::int64_t kGpTrials = 300, kGpTrialsIfAll = 600;
+constexpr std::int64_t kOneViewTrials = 50;  // a process without a box has too little to go by before
 constexpr std::size_t kGpParameters = 50;
 constexpr std::size_t kManyObjectives = 4;
 constexpr std::string_view kCmaEs = "cma-es";
@@ -66,8 +67,8 @@ class AutoSampler final : public Sampler {
       if (entry.name != name()) samplers_.emplace(entry.name, entry.make(seed_));
     }
     samplers_.emplace("tpe-group", make_tpe_sampler({.group = true, .seed = seed_}));
-    samplers_.insert_or_assign("gp",
-                               make_gp_sampler({.warp_values = true, .trust_region = true, .seed = seed_}));
+    samplers_.emplace("gp-warped",
+                      make_gp_sampler({.warp_values = true, .trust_region = true, .seed = seed_}));
   }
   [[nodiscard]] std::string_view name() const noexcept override { return "auto"; }
 
@@ -130,12 +131,14 @@ std::string_view choose_sampler(const Situation& situation) noexcept {
   const bool early = situation.finished < gp_trials && parameters <= kGpParameters;
   if (situation.objectives > 1) {
     if (situation.conditional) return "tpe";
-    if (early) return "gp";
+    if (early) return "gp-warped";
     return situation.objectives >= kManyObjectives ? "nsga3" : "nsga2";
   }
-  const bool turn = situation.number % 4 == 2;  // another view of the space, against being caught
-  if (situation.conditional) return turn ? "random" : "tpe-group";
-  if (early && parameters > 0) return turn ? "tpe" : "gp";
+  // Other views of the space, against being caught by one.
+  const bool second_view = situation.number % 4 == 2;
+  const bool third_view = situation.number % 4 == 1 && situation.finished >= kOneViewTrials;
+  if (situation.conditional) return second_view ? "random" : "tpe-group";
+  if (early && parameters > 0) return second_view ? "tpe" : third_view ? "gp" : "gp-warped";
   if (situation.choices > 0 || situation.constrained || parameters < 2) return "tpe";
   return kCmaEs;
 }

@@ -15,9 +15,9 @@ class Run;
 // Looks at the run's Metrics at the end of each epoch. NaN is never best; an epoch as good as the best is not
 // better.
 //
-// Threads: those of its run. Errors: kInvalidArgument before the first epoch when the run has no Metrics, or
-// when that logs no such metric, with the nearest name; at the end of an epoch when it was not logged after
-// all, for the run has no validation samples or its trainer no learning rate.
+// Threads: those of its run. Errors: kInvalidArgument before the first epoch when a run with a Trainer has no
+// Metrics, or when that logs no such metric, with the nearest name; at the end of an epoch when it was not
+// logged after all, for the run has no validation samples or its trainer no learning rate.
 class Monitor {
  public:
   using ivory_interface = Monitor;
@@ -56,6 +56,10 @@ class Monitor {
   // True if `score` is better than `other` by more than `min_delta`. Any score is better than NaN.
   [[nodiscard]] bool is_better(double score, double other, double min_delta = 0) const noexcept;
 
+  // The scores of an epoch, or of another step, from a learner that has no Metrics: see Run::report().
+  // Errors: kInvalidArgument for another number of them than is watched.
+  void take(const std::vector<double>& scores, int epoch);
+
   void on_init_end(Run& run);
   void on_epoch_begin(Run& run);
   void on_epoch_end(Run& run);
@@ -64,6 +68,8 @@ class Monitor {
   void load_state_dict(const Params& state);
 
  private:
+  void record(const std::vector<double>& scores, int epoch);
+
   std::string metric_;
   bool maximize_;
   bool is_best_ = false;
@@ -72,6 +78,7 @@ class Monitor {
   int epoch_ = -1;
   int best_epoch_ = -1;
   std::vector<Watched> further_;
+  bool reported_ = false;  // scores come by take()
 };
 
 }  // namespace ivory

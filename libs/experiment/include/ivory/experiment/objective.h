@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ivory/experiment/ranges.h>
+#include <ivory/tuning/distributions.h>
 #include <ivory/tuning/trial.h>
 
 namespace ivory {
@@ -49,6 +50,9 @@ class Objective {
   // a real, or as many as `num` says. With `log`, evenly in the logarithm.
   // Errors: kInvalidArgument for a range from which nothing can be suggested, naming the parameter.
   [[nodiscard]] static Suggest make_suggest(const Ranges& ranges);
+  // From what it suggests them, by their names.
+  [[nodiscard]] static std::vector<std::pair<std::string, tuning::Distribution>> distributions(
+      const Ranges& ranges);
   // What the parametric objective is called: the names joined by dots. Empty if all are fixed.
   [[nodiscard]] static std::string name_of(const Ranges& ranges);
 

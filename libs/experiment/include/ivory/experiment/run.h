@@ -104,9 +104,10 @@ class Run : public Creator {
   void stop(std::string reason);
   [[nodiscard]] bool stopping() const noexcept { return stopping_; }
   [[nodiscard]] const std::string& stop_reason() const noexcept { return stop_reason_; }
-  // For a learner that has steps of its own and no epochs to be watched by a monitor: says how it stands at
-  // `step` (its own count, from 0). In a trial that is told to the tuner. Errors: throws tuning::TrialPruned
-  // when the trial is given up, which ends the start as if it had come to its end, but for prune().
+  // For a learner without Metrics: how it stands at `step` (its own count, from 0), one score a metric that
+  // the monitor watches. The monitor takes it, a tracked run logs it, and in a trial it is told to the tuner:
+  // when that gives the trial up, tuning::TrialPruned is thrown, which start() takes for its end. Errors:
+  // kInvalidArgument in a run without a monitor.
   void report(double score, std::int64_t step);
   void report(const std::vector<double>& scores, std::int64_t step);
   // Gives a trial's run up after `step`: stop(), and once the start is over a tracked run has the tags

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -135,8 +136,12 @@ class Study final : public Task {
   tuning::Study optimize(std::string_view suggest_name, const Ranges& params = {},
                          const StudyRunOptions& options = {});
   // Of a C++ function, whose name is for the study's.
-  tuning::Study optimize(const std::string& name, const Suggest& suggest, const Ranges& params = {},
-                         const StudyRunOptions& options = {});
+  template <class F>
+    requires std::is_invocable_v<F&, tuning::Trial&>
+  tuning::Study optimize(const std::string& name, F suggest, const Ranges& params = {},
+                         const StudyRunOptions& options = {}) {
+    return optimize_function(name, Suggest(std::move(suggest)), params, options);
+  }
   // Parametric.
   tuning::Study optimize(const Ranges& params, const StudyRunOptions& options);
 
@@ -157,6 +162,8 @@ class Study final : public Task {
   friend class Creator;
   struct Request;
   Study(std::shared_ptr<const Workshop> workshop, Params params, NamedValues instances);
+  tuning::Study optimize_function(const std::string& name, const Suggest& suggest, const Ranges& params,
+                                  const StudyRunOptions& options);
   tuning::Study run(const Request& request, const StudyRunOptions& options);
   [[nodiscard]] std::string study_name(const Request& request) const;
   [[nodiscard]] tuning::Study open(const std::string& name, const std::vector<tuning::Direction>& directions,

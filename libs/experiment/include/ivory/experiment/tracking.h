@@ -15,6 +15,7 @@
 
 namespace ivory {
 
+class Monitor;
 class Run;
 
 // Logs the run's whole parameters as the artifact params.yaml, metrics at the end of
@@ -46,6 +47,8 @@ class Tracking {
 
   void on_epoch_end(Run& run);
   void on_test_end(Run& run);
+  // The monitor's scores, as they were reported.
+  void log_scores(const Monitor& monitor);
   // The tags `pruned` and `pruned_step`.
   void log_pruned(std::int64_t step) const;
   // Ends the run in the store; may be called again after another start.
