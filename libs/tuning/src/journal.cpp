@@ -457,6 +457,14 @@ class JournalBackend final : public Backend {
     write(history, trial_line(system ? kTrialSystemAttr : kTrialUserAttr, history, number)
                        .add(system ? "system_attr" : "user_attr", attr));
   }
+  bool exchange_trial_attr(History& history, std::int64_t number, std::string_view key,
+                           const Params& expected, const Params& value) override {
+    Params attr = Params::map();
+    attr[key] = value;
+    const std::string line = trial_line(kTrialSystemAttr, history, number).add("system_attr", attr).end();
+    return file_.append(line, false, replayer(history),
+                        [&] { return has_trial_attr(history, number, key, expected); });
+  }
   void finish(History& history, std::int64_t number, TrialState state, std::span<const double> values,
               Time complete) override {
     write(history,
