@@ -100,7 +100,7 @@ TEST_F(StudyCli, SaysWhatIsWrongAndWhatInstead) {
   EXPECT_THAT(error_of({"tell", "area", "one", "--value", "1"}), HasSubstr("not 'one'"));
   EXPECT_THAT(error_of({"tell", "area", "0"}), HasSubstr("--value"));
   EXPECT_THAT(error_of({"export", "-o", "area.txt"}), HasSubstr(".csv or .json"));
-  EXPECT_THAT(ivory({"study", "list"}).err, HasSubstr("--storage is missing"));
+  EXPECT_THAT(ivory({"study", "list"}).err, HasSubstr("there is no file"));  // that of the tuner
   EXPECT_THAT(ivory({"study", "list", "--storage", "s.db"}).err, HasSubstr("did you mean 'sqlite:///s.db'"));
   EXPECT_THAT(ivory({"study", "list", "--storage", "sqlite:///S.db"}).err, HasSubstr("did you mean 's.db'"));
   EXPECT_THAT(ivory({"study", "list", "--storage", "sqlite:///s.db?durabilty=full"}).err,

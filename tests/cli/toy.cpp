@@ -6,6 +6,7 @@
 
 #include <ivory/experiment/trainer.h>
 #include <ivory/registry/module.h>
+#include <ivory/tuning/trial.h>
 
 namespace {
 
@@ -71,6 +72,10 @@ std::shared_ptr<Toy> make_toy(double lr, int epochs, std::int64_t batch_size, in
   return std::make_shared<Toy>(ToyOptions{lr, epochs, batch_size, sleep_ms, fail_at, state_bytes, crash_at});
 }
 
+void suggest_lr(tuning::Trial& trial) { trial.suggest_float("lr", 0.01, 1, {.log = true}); }
+
+void suggest_epochs(tuning::Trial& trial, int most) { trial.suggest_int("epochs", 1, most); }
+
 }  // namespace
 
 IVORY_MODULE(toy, m) {
@@ -78,4 +83,6 @@ IVORY_MODULE(toy, m) {
       .factory(&make_toy, arg("lr", "share of the way to the mean") = 0.5, arg("epochs") = 3,
                arg("batch_size") = 4, arg("sleep_ms") = 0, arg("fail_at") = -1, arg("state_bytes") = 0,
                arg("crash_at") = -1);
+  m.function("toy.suggest_lr", &suggest_lr);
+  m.function("toy.suggest_epochs", &suggest_epochs, arg("most"));
 }

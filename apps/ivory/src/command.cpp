@@ -44,9 +44,18 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory chain digits lr=1e-3,1e-2 p=0,0.2,0.5    five runs, not six: lr, then dropout\n"
        "  ivory chain digits lr=1e-3,1e-2 p=0,0.5 --no-use-best-param\n",
        &make_chain_command},
-      {"resume", "RUN …", "go on with runs or tasks that were interrupted, killed, or failed",
+      {"optimize", "NAME SUGGEST|KEY=RANGE …", "tune parameters: trials, each with what the tuner suggests",
+       "  ivory optimize digits lr=1e-4_1e-1.log --trials 20\n"
+       "  ivory optimize rectangle hidden_sizes --timeout 10m     a suggest function of `objective:`\n"
+       "  ivory optimize digits lr=1e-4_1e-1.log p=0.0_0.6 epochs=5 --trials 50 --jobs 2\n"
+       "  ivory optimize digits lr=1e-4_1e-1.log fold=0-4 --trials 20    each trial is a cross-validation\n"
+       "  ivory optimize digits lr=1e-4_1e-1.log --trials 20 --pruner hyperband --write best.yml\n"
+       "  ivory optimize digits lr=1e-4_1e-1.log --trials 20 --jobs 2 --deterministic --seed 1\n",
+       &make_optimize_command},
+      {"resume", "RUN …", "go on with runs, tasks or studies that were interrupted, killed, or failed",
        "  ivory resume digits/run#3            from its last checkpoint\n"
        "  ivory resume digits/task#0 --jobs 2  the runs of a task that are not finished\n"
+       "  ivory resume rectangle/study#0       until it has the trials that were wanted\n"
        "  ivory resume 51d5fbd4                by the beginning of its id\n",
        &make_resume_command},
       {"plan", "NAME [KEY=VALUE …]", "the runs that `ivory run` or `ivory chain` would start",
@@ -79,8 +88,8 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory predict digits/task#0 new.csv -o out.csv    the mean over the models of all folds\n",
        &make_predict_command},
       {"study", "ACTION [STUDY …]", "the tuner's studies: listed, exported, copied, driven from any language",
-       "  ivory study list --storage sqlite:///optuna.db\n"
-       "  ivory study best area --storage sqlite:///optuna.db\n"
+       "  ivory study list                     of the tuner in client.yml, else of optuna.db\n"
+       "  ivory study best rectangle.lr.study#0\n"
        "  ivory study trials area --storage journal:///area.log --csv > trials.csv\n"
        "  ivory study importance area --storage sqlite:///optuna.db\n"
        "  ivory study export area --storage sqlite:///optuna.db -o area.json\n"

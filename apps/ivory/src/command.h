@@ -57,6 +57,7 @@ inline constexpr std::string_view kWorkerCommand = "worker";
 // One file each: run_command.cpp …
 std::unique_ptr<Command> make_run_command();
 std::unique_ptr<Command> make_chain_command();
+std::unique_ptr<Command> make_optimize_command();
 std::unique_ptr<Command> make_resume_command();
 std::unique_ptr<Command> make_show_command();
 std::unique_ptr<Command> make_plan_command();

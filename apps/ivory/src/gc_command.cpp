@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <chrono>
 
 #include <ivory/base/error.h>
@@ -13,6 +11,7 @@
 #include <ivory/experiment/tracker.h>
 #include <ivory/tracking/liveness.h>
 
+#include "durations.h"
 #include "stored_runs.h"
 
 namespace ivory {
@@ -25,21 +24,6 @@ std::optional<tracking::TimeMs> last_sign(const RunRecord& run) {
   std::optional<tracking::TimeMs> last = run.start_time;
   for (const tracking::Metric& metric : run.metrics) last = std::max(last.value_or(0), metric.timestamp_ms);
   return last;
-}
-
-// "30d": a whole number of seconds, minutes, hours, days or weeks.
-std::chrono::milliseconds parse_age(const std::string& text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string unit(end, text.data() + text.size());
-  constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kUnits{
-      {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}, {"w", 604'800}}};
-  constexpr std::int64_t kMost = 100'000'000;
-  for (const auto& [name, seconds] : kUnits)
-    if (error == std::errc() && unit == name && number >= 0 && number <= kMost)
-      return std::chrono::seconds(number * seconds);
-  throw Error(ErrorCode::kInvalidArgument,
-              "--older-than: expected an age such as 30d, 12h or 0s, found '" + text + "'");
 }
 
 class GcCommand : public Command {
@@ -55,7 +39,7 @@ class GcCommand : public Command {
       throw Error(ErrorCode::kInvalidArgument,
                   "say what to put in order: `ivory gc --stale`, `ivory gc --older-than 30d`");
     std::optional<std::chrono::milliseconds> age;
-    if (!age_.empty()) age = parse_age(age_);
+    if (!age_.empty()) age = parse_duration(age_, "--older-than", "an age such as 30d, 12h or 0s");
     const Client client(directory());
     std::vector<RunRecord> closed;
     if (stale_) closed = close_stale(client);

@@ -84,6 +84,13 @@ void Options::option(std::string_view names, std::optional<std::int64_t>& value,
       ->type_name(std::string(value_name));
 }
 
+void Options::option(std::string_view names, std::vector<std::string>& values, std::string_view value_name,
+                     std::string_view help) {
+  parser_->app.add_option(std::string(names), values, std::string(help))
+      ->type_name(std::string(value_name))
+      ->allow_extra_args(false);
+}
+
 void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices,
                      std::string_view help) {
   const auto check = [choices = std::move(choices)](const std::string& text) {

@@ -30,6 +30,9 @@ class Options {
               std::string_view help);
   void option(std::string_view names, std::optional<std::int64_t>& value, std::string_view value_name,
               std::string_view help);
+  // May be given several times.
+  void option(std::string_view names, std::vector<std::string>& values, std::string_view value_name,
+              std::string_view help);
   void choice(std::string_view names, std::string& value, std::vector<std::string> choices,
               std::string_view help);
 

@@ -7,6 +7,7 @@
 
 #include <ivory/base/params.h>
 #include <ivory/experiment/creator.h>
+#include <ivory/experiment/ranges.h>
 #include <ivory/experiment/run_plan.h>
 
 namespace ivory {
@@ -21,5 +22,17 @@ namespace ivory {
 // For each word with several values a run a value; those with one value are fixed.
 [[nodiscard]] RunPlan chain_plan(const Creator& experiment, const std::vector<std::string>& words,
                                  bool use_best_param, std::optional<std::int64_t> seed = {});
+
+// What `ivory optimize` is to tune: of a word with an interval (lr=1e-5_1e-1.log) the interval itself, of one
+// with several values those, of one with one value that; a word without `=` is the suggest function's name.
+struct TuningWords {
+  std::string suggest;  // empty: none
+  Ranges params;
+};
+// Errors: also for a second suggest function, and for an interval in which nothing lies.
+[[nodiscard]] TuningWords tuning_words(const Creator& experiment, const std::vector<std::string>& words,
+                                       std::optional<std::int64_t> seed = {});
+// The values of each word, to be swept.
+[[nodiscard]] Ranges swept_words(const Creator& experiment, const std::vector<std::string>& words);
 
 }  // namespace ivory

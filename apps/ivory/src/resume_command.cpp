@@ -10,17 +10,19 @@
 #include <ivory/experiment/tracker.h>
 
 #include "run_progress.h"
-#include "runs_command.h"
+#include "studies_command.h"
 
 namespace ivory {
 namespace {
 
 using tracking::RunRecord;
 
-class ResumeCommand final : public RunsCommand {
+class ResumeCommand final : public StudiesCommand {
  public:
   void declare(Options& options) override {
-    options.words("RUN", words_, "runs or tasks: digits/run#3, digits/task#0, or the beginning of an id");
+    options.words(
+        "RUN", words_,
+        "runs, tasks or studies: digits/run#3, digits/task#0, digits/study#0, or the beginning of an id");
     declare_engine(options);
   }
 
@@ -38,7 +40,11 @@ class ResumeCommand final : public RunsCommand {
   }
 
  private:
+  static bool is_study(const RunRecord& run) { return run.name.starts_with("study#"); }
+
+  // Any number of processes may work on one study.
   static void check(const Client& client, const RunRecord& run) {
+    if (is_study(run) && run.status == tracking::RunStatus::kRunning) return;
     if (const auto reason = reason_not_to_resume(client, run.run_id))
       throw Error(ErrorCode::kConflict, "there is nothing to resume: " + *reason);
   }
@@ -56,9 +62,20 @@ class ResumeCommand final : public RunsCommand {
   }
 
   void resume(const Client& client, const RunRecord& run) const {
+    if (is_study(run)) return resume_study(client, run);
     const Experiment experiment = experiment_of(client, run);
     if (run.find_tag(tracking::kTaskTag) == nullptr) return resume_run(client, experiment, run);
     resume_task(client, experiment, run);
+  }
+
+  void resume_study(const Client& client, const RunRecord& run) const {
+    Study study = client.resume_study(run.run_id);
+    const Params asked = study.recorded();
+    if (asked.is_null())
+      throw Error(ErrorCode::kConflict, run.name + " was ended before it was asked for anything");
+    StudyCall call{.asked = asked};
+    call.start = [&](const StudyRunOptions& options) { return study.resume(options); };
+    run_study(client, study, study_options(), call);
   }
 
   void resume_run(const Client& client, const Experiment& experiment, const RunRecord& run) const {

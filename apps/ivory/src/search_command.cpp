@@ -40,6 +40,13 @@ std::string metric_text(const RunRecord& run, std::string_view name) {
   return metric == nullptr ? std::string() : number_text(metric->value);
 }
 
+// Of a run, a task, a study.
+std::string best_text(const RunRecord& run) {
+  for (const char* name : {"best_score", "best_score_mean", "best_value"})
+    if (run.find_metric(name) != nullptr) return metric_text(run, name);
+  return {};
+}
+
 std::string params_text(const RunRecord& run) {
   std::string text;
   for (const auto& [key, value] : run.params)
@@ -172,7 +179,7 @@ class SearchCommand : public Command {
           {run.run_id.substr(0, 8), name_of(experiments, run.experiment_id),
            parent.empty() ? std::string() : names.at(parent), run.name,
            std::string(tracking::shown_status(run)), time_text(run.start_time), duration_text(run),
-           metric_text(run, run.find_metric("best_score") != nullptr ? "best_score" : "best_score_mean"),
+           best_text(run),
            params_text(run)});
     }
     return table.to_text() +

@@ -13,6 +13,8 @@
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
 #include <ivory/base/range.h>
+#include <ivory/experiment/client.h>
+#include <ivory/experiment/tuner.h>
 #include <ivory/tuning/importance.h>
 #include <ivory/tuning/samplers.h>
 #include <ivory/tuning/study.h>
@@ -115,8 +117,10 @@ class StudyCommand : public Command {
         "STUDY", words_,
         "the study (none: the only one there is); then, of copy the new name, of ask the parameters "
         "(lr=1e-5_1e-1.log, units=16_256, act=relu,tanh), of tell the trial's number");
-    options.option("--storage", storage_, "URL",
-                   "sqlite:///FILE, journal:///FILE or postgresql://USER@HOST/NAME");
+    options.option(
+        "--storage", storage_, "URL",
+        "sqlite:///FILE, journal:///FILE or postgresql://USER@HOST/NAME; none: that of the tuner in "
+        "client.yml, else sqlite:///optuna.db");
     options.option("--to", to_, "URL", "copy: the storage of the copy; the same unless given");
     options.option("-o,--output", output_, "FILE", "export: a .csv or .json file, not standard output");
     options.flag("--csv", csv_, "a line a study or trial, for other programs");
@@ -151,8 +155,8 @@ class StudyCommand : public Command {
       for (const auto& each : kActions) names.emplace_back(each.name);
       fail("ivory study has no action '" + action_ + "'" + did_you_mean(action_, names));
     }
-    if (storage_.empty()) fail("--storage is missing: the URL of the studies, as sqlite:///optuna.db");
     if (csv_ && json()) fail("--csv and --json exclude each other");
+    if (storage_.empty()) storage_ = make_tuner(Client(directory(), false))->url();
     if (directory() != ".") fs::current_path(directory());  // relative URLs start there
     if (action_ != "create") check_file_exists(storage_);
     (this->*action->run)();
@@ -217,19 +221,8 @@ class StudyCommand : public Command {
     const Params attrs = study.user_attrs();
     for (const auto& [key, value] : attrs.items()) text += fmt::format("{}: {}\n", key, value.to_text());
     const auto front = best_of(study);
-    if (!front.empty()) text += "\n" + trials_text(study, front);
+    if (!front.empty()) text += "\n" + text_of(study, front);
     print(text);
-  }
-
-  // The best trial, or those that none dominates; empty: none is complete.
-  static std::vector<FrozenTrial> best_of(const Study& study) {
-    if (study.directions().size() > 1) return study.best_trials();
-    try {
-      return {study.best_trial()};
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kConflict) throw;
-      return {};
-    }
   }
 
   void best() {
@@ -247,37 +240,11 @@ class StudyCommand : public Command {
       for (const auto& trial : all) list.push_back(trial_record(trial));
       return print(list.to_json(2) + "\n");
     }
-    print(csv_ ? trials_csv(all, study.directions().size()) : trials_text(study, all));
+    print(csv_ ? trials_csv(all, study.directions().size()) : text_of(study, all));
   }
-  static std::string trials_text(const Study& study, const std::vector<FrozenTrial>& all) {
-    std::vector<std::string> names;
-    for (const auto& trial : all) {
-      for (const auto& param : trial.params) {
-        if (std::ranges::find(names, param.name) == names.end()) names.push_back(param.name);
-      }
-    }
-    std::vector<std::string> heading{"trial", "state"};
-    const auto objectives = objective_names(study.metric_names(), study.directions().size());
-    heading.insert(heading.end(), objectives.begin(), objectives.end());
-    heading.insert(heading.end(), names.begin(), names.end());
-    heading.emplace_back("seconds");
-    Table table(std::move(heading));
-    for (const auto& trial : all) {
-      std::vector<std::string> row{std::to_string(trial.number), std::string(to_text(trial.state))};
-      for (std::size_t i = 0; i < objectives.size(); ++i)
-        row.push_back(i < trial.values.size() ? number_text(trial.values[i]) : "");
-      for (const auto& name : names) {
-        const auto* param = trial.find_param(name);
-        row.push_back(!param                     ? ""
-                      : param->value().is_real() ? number_text(param->value().as_real())
-                                                 : param->value().to_text());
-      }
-      row.push_back(seconds_text(trial));
-      table.add_row(std::move(row));
-    }
-    return all.empty() ? "The study has no trials yet.\n" : table.to_text();
+  static std::string text_of(const Study& study, const std::vector<FrozenTrial>& all) {
+    return trials_text(all, objective_names(study.metric_names(), study.directions().size()));
   }
-
   void importance() {
     const Study study = load_only();
     tuning::ImportanceOptions options;

@@ -10,6 +10,7 @@
 #include <ivory/base/error.h>
 
 #include "rows_file.h"
+#include "table.h"
 
 namespace ivory {
 namespace {
@@ -50,17 +51,8 @@ Params distribution_record(const Distribution& distribution) {
 // Numbers of the best trials; null if none is complete and feasible.
 Params best_numbers(const Study& study) {
   Params numbers = Params::list();
-  if (study.directions().size() > 1) {
-    for (const auto& trial : study.best_trials()) numbers.push_back(trial.number);
-    return numbers;
-  }
-  try {
-    numbers.push_back(study.best_trial().number);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kConflict) throw;
-    return {};
-  }
-  return numbers;
+  for (const auto& trial : best_of(study)) numbers.push_back(trial.number);
+  return numbers.empty() && study.directions().size() == 1 ? Params() : numbers;
 }
 
 Params directions_record(const std::vector<Direction>& directions) {
@@ -165,6 +157,42 @@ Params study_record(const Study& study) {
   return {{"study_name", study.study_name()},          {"directions", directions_record(study.directions())},
           {"user_attrs", study.user_attrs()},          {"system_attrs", study.system_attrs()},
           {"best_trial_numbers", best_numbers(study)}, {"trials", trials}};
+}
+
+std::vector<FrozenTrial> best_of(const Study& study) {
+  if (study.directions().size() > 1) return study.best_trials();
+  try {
+    return {study.best_trial()};
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kConflict) throw;
+    return {};
+  }
+}
+
+std::string param_text(const Params& value) {
+  return value.is_real() ? number_text(value.as_real()) : value.to_text();
+}
+
+std::string trials_text(const std::vector<FrozenTrial>& trials, const std::vector<std::string>& objectives) {
+  if (trials.empty()) return "The study has no trials yet.\n";
+  const auto params = all_keys(trials, [](const FrozenTrial& trial) { return trial.params_map().keys(); });
+  std::vector<std::string> heading{"trial", "state"};
+  heading.insert(heading.end(), objectives.begin(), objectives.end());
+  heading.insert(heading.end(), params.begin(), params.end());
+  heading.emplace_back("seconds");
+  Table table(std::move(heading));
+  for (const auto& trial : trials) {
+    std::vector<std::string> row{std::to_string(trial.number), std::string(to_text(trial.state))};
+    for (std::size_t i = 0; i < objectives.size(); ++i)
+      row.push_back(i < trial.values.size() ? number_text(trial.values[i]) : "");
+    for (const auto& name : params) {
+      const auto* param = trial.find_param(name);
+      row.push_back(param == nullptr ? "" : param_text(param->value()));
+    }
+    row.push_back(seconds_text(trial));
+    table.add_row(std::move(row));
+  }
+  return table.to_text();
 }
 
 std::string trials_csv(const std::vector<FrozenTrial>& trials, std::size_t objectives) {

@@ -16,6 +16,14 @@ namespace ivory {
 // A study with all its trials, and the numbers of the best ones (null: none is complete).
 [[nodiscard]] Params study_record(const tuning::Study& study);
 
+// The best trial, or those that none dominates; empty: none is complete.
+[[nodiscard]] std::vector<tuning::FrozenTrial> best_of(const tuning::Study& study);
+
+// A table: number, state, the value of each objective, parameters, seconds.
+[[nodiscard]] std::string trials_text(const std::vector<tuning::FrozenTrial>& trials,
+                                      const std::vector<std::string>& objectives);
+// Four digits of a real number.
+[[nodiscard]] std::string param_text(const Params& value);
 // Lines for a table, with the columns of Optuna's trials_dataframe: number, value (values_0 … of several
 // objectives), datetime_start, datetime_complete, duration (seconds), params_*, user_attrs_*, state.
 [[nodiscard]] std::string trials_csv(const std::vector<tuning::FrozenTrial>& trials, std::size_t objectives);

@@ -11,8 +11,8 @@
 
 namespace ivory {
 
-ProgressTable::ProgressTable(std::int64_t count)
-    : count_(count), terminal_(stderr_is_terminal()), begun_(Clock::now()) {}
+ProgressTable::ProgressTable(std::int64_t count, std::optional<std::chrono::duration<double>> limit)
+    : count_(count), limit_(limit), terminal_(stderr_is_terminal()), begun_(Clock::now()) {}
 
 // What fails to be shown at the end must not end the program.
 ProgressTable::~ProgressTable() {
@@ -72,13 +72,24 @@ std::string ProgressTable::line_of(const Work& work) const {
 }
 
 std::string ProgressTable::summary() const {
+  const auto time = left();
+  return fmt::format("{} done, {} under way{}{}", to_text(Steps{ended_, count_}), works_.size(),
+                     time.count() > 0 ? ", " + to_text(time) + " left" : "",
+                     note_.empty() ? "" : ", " + note_);
+}
+
+// By what is done, or by the limit if that comes first.
+std::chrono::seconds ProgressTable::left() const {
   auto share = static_cast<double>(ended_);
   for (const auto& [key, work] : works_)
     if (work.total > 0) share += static_cast<double>(work.done) / static_cast<double>(work.total);
-  share /= static_cast<double>(std::max<std::int64_t>(count_, 1));
-  const auto left = time_left(share, Clock::now() - begun_);
-  return fmt::format("{} done, {} under way{}", to_text(Steps{ended_, count_}), works_.size(),
-                     left.count() > 0 ? ", " + to_text(left) + " left" : "");
+  const auto elapsed = Clock::now() - begun_;
+  const auto by_count =
+      count_ > 0 ? time_left(share / static_cast<double>(count_), elapsed) : std::chrono::seconds(0);
+  if (!limit_) return by_count;
+  const auto by_limit =
+      std::max(std::chrono::seconds(0), std::chrono::duration_cast<std::chrono::seconds>(*limit_ - elapsed));
+  return by_count.count() > 0 ? std::min(by_count, by_limit) : by_limit;
 }
 
 void ProgressTable::print(Work& work) {

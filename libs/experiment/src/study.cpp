@@ -339,9 +339,10 @@ tuning::Study Study::run(const Request& request, const StudyRunOptions& options)
     ranges(trial);
   };
   check_tuned(experiment, parts);
-  const Params first = RunPlan::product(setup.folds, 1, setup.fixed).arguments(0);
+  const RunPlan runs = RunPlan::product(setup.folds, 1, setup.fixed);
+  const Params first = runs.arguments(0);
   const auto monitor = monitor_of(experiment, first);
-  experiment.check(first, options.mode);
+  for (std::size_t i = 0; i < runs.size(); ++i) experiment.check(runs.arguments(i), options.mode);
   setup.mode = options.mode;
   setup.deterministic = tuner().deterministic();
   setup.engine = choose_engine(experiment, static_cast<std::size_t>(options.n_jobs), options.engine);

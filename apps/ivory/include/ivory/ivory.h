@@ -19,6 +19,7 @@
 #include <ivory/experiment/monitor.h>
 #include <ivory/experiment/results.h>
 #include <ivory/experiment/run.h>
+#include <ivory/experiment/study.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/experiment/trainer.h>
 #include <ivory/main.h>
