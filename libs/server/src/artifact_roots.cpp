@@ -1,0 +1,246 @@
+#include "artifact_roots.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+
+#include <ivory/base/error.h>
+#include <ivory/tracking/store_error.h>
+
+namespace ivory::server {
+namespace {
+
+namespace fs = std::filesystem;
+using tracking::Refusal;
+using tracking::StoreError;
+
+[[noreturn]] void refuse_path() { throw StoreError(Refusal::kInvalidParameterValue, "Invalid path"); }
+
+[[noreturn]] void fail_io(const fs::path& path, std::string_view doing) {
+  throw Error(ErrorCode::kIo, "cannot " + std::string(doing) + " '" + path.string() +
+                                  "': " + std::error_code(errno, std::generic_category()).message());
+}
+
+class File {
+ public:
+  File(const fs::path& path, int flags)
+      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, kMode)) {}
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+  [[nodiscard]] const fs::path& path() const noexcept { return path_; }
+
+ private:
+  static constexpr int kMode = 0644;
+  fs::path path_;
+  int descriptor_;
+};
+
+class FileSource : public net::BodySource {
+ public:
+  explicit FileSource(const fs::path& path) : file_(path, O_RDONLY) {}
+  // The size of a plain file; empty if it is none, or not there.
+  [[nodiscard]] std::optional<std::uint64_t> size() const {
+    struct stat info{};
+    if (!file_.is_open() || ::fstat(file_.descriptor(), &info) != 0 || !S_ISREG(info.st_mode))
+      return std::nullopt;
+    return static_cast<std::uint64_t>(info.st_size);
+  }
+  std::size_t read(std::span<char> into) override {
+    const auto count = ::read(file_.descriptor(), into.data(), into.size());
+    if (count < 0) fail_io(file_.path(), "read");
+    return static_cast<std::size_t>(count);
+  }
+
+ private:
+  File file_;
+};
+
+class FileSink : public net::BodySink {
+ public:
+  FileSink(fs::path target, std::string_view answer, std::string_view answer_type)
+      : target_(std::move(target)),
+        answer_(answer),
+        answer_type_(answer_type),
+        aside_(make_aside(target_)),
+        file_(aside_, O_WRONLY | O_CREAT | O_EXCL) {
+    if (!file_.is_open()) fail_io(aside_, "write");
+  }
+  FileSink(const FileSink&) = delete;
+  FileSink& operator=(const FileSink&) = delete;
+  ~FileSink() override {
+    if (!committed_) ::unlink(aside_.c_str());
+  }
+
+  void write(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const auto count = ::write(file_.descriptor(), bytes.data(), bytes.size());
+      if (count < 0 && errno != EINTR) fail_io(target_, "write");
+      if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  net::Response finish() override {
+    if (::rename(aside_.c_str(), target_.c_str()) != 0) fail_io(target_, "put in place");
+    committed_ = true;
+    net::Response response;
+    response.content_type = answer_type_;
+    response.body = answer_;
+    return response;
+  }
+
+ private:
+  static fs::path make_aside(const fs::path& target) {
+    static std::atomic<unsigned> count = 0;
+    std::error_code why;
+    fs::create_directories(target.parent_path(), why);
+    if (why)
+      throw Error(ErrorCode::kIo,
+                  "cannot make the folder '" + target.parent_path().string() + "': " + why.message());
+    return target.parent_path() /
+           (".ivory-upload." + std::to_string(::getpid()) + "." + std::to_string(count++));
+  }
+
+  fs::path target_;
+  std::string answer_, answer_type_;
+  fs::path aside_;
+  File file_;
+  bool committed_ = false;
+};
+
+bool is_inside(const fs::path& path, const fs::path& root) {
+  return std::mismatch(root.begin(), root.end(), path.begin(), path.end()).first == root.end();
+}
+
+// The path in "mlflow-artifacts:/1/x" or "mlflow-artifacts://host:port/1/x", without its leading '/'.
+std::string_view path_of_uri(std::string_view uri) {
+  std::string_view rest = uri.substr(uri.find(':') + 1);
+  if (rest.starts_with("//")) {
+    rest.remove_prefix(2);
+    rest.remove_prefix(std::min(rest.size(), rest.find('/')));
+  }
+  while (rest.starts_with('/')) rest.remove_prefix(1);
+  return rest;
+}
+
+std::string_view content_type(std::string_view path) {
+  struct Known {
+    std::string_view ending, type;
+  };
+  constexpr std::string_view kText = "text/plain";
+  constexpr std::array kKnown{Known{"txt", kText},
+                              Known{"log", kText},
+                              Known{"err", kText},
+                              Known{"cfg", kText},
+                              Known{"conf", kText},
+                              Known{"ini", kText},
+                              Known{"toml", kText},
+                              Known{"yaml", kText},
+                              Known{"yml", kText},
+                              Known{"xml", kText},
+                              Known{"json", kText},
+                              Known{"js", kText},
+                              Known{"py", kText},
+                              Known{"csv", kText},
+                              Known{"tsv", kText},
+                              Known{"md", kText},
+                              Known{"rst", kText},
+                              Known{"MLmodel", kText},
+                              Known{"MLproject", kText},
+                              Known{"html", "text/html"},
+                              Known{"png", "image/png"},
+                              Known{"jpg", "image/jpeg"},
+                              Known{"jpeg", "image/jpeg"},
+                              Known{"gif", "image/gif"},
+                              Known{"svg", "image/svg+xml"},
+                              Known{"pdf", "application/pdf"}};
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::string_view ending = name.substr(name.rfind('.') + 1);
+  const auto* const known = std::ranges::find(kKnown, ending, &Known::ending);
+  return known == kKnown.end() ? "application/octet-stream" : known->type;
+}
+
+std::string header_text(std::string_view text) {
+  std::string clean(text);
+  std::ranges::replace_if(
+      clean, [](unsigned char c) { return c < 0x20 || c > 0x7e || c == '"' || c == '\\'; }, '_');
+  return clean;
+}
+
+}  // namespace
+
+std::string safe_path(std::string_view path) {
+  std::string decoded(path);
+  while (decoded.find('%') != std::string::npos) {
+    auto further = net::percent_decoded(decoded);
+    if (!further || *further == decoded) break;
+    decoded = *std::move(further);
+  }
+  const bool odd = std::ranges::any_of(
+      decoded, [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '#' || c == '\\'; });
+  const fs::path parsed(decoded);
+  const bool has_drive =
+      decoded.size() > 1 && decoded[1] == ':' && std::isalpha(static_cast<unsigned char>(decoded[0])) != 0;
+  if (odd || has_drive || parsed.is_absolute() || decoded.starts_with("file:") ||
+      std::ranges::find(parsed, "..") != parsed.end())
+    refuse_path();
+  return decoded;
+}
+
+ArtifactRoots::ArtifactRoots(fs::path destination, std::vector<fs::path> local)
+    : destination_(std::move(destination)),
+      local_(std::move(local)),
+      all_(tracking::open_artifact_store(destination_.string())) {}
+
+std::unique_ptr<tracking::ArtifactStore> ArtifactRoots::open(std::string_view uri) const {
+  if (uri.starts_with("mlflow-artifacts:"))
+    return tracking::open_artifact_store((destination_ / safe_path(path_of_uri(uri))).string());
+  constexpr std::string_view kFile = "file:";
+  const std::string text = uri.starts_with(kFile) ? "/" + std::string(path_of_uri(uri)) : std::string(uri);
+  if (!text.starts_with('/'))
+    throw StoreError(Refusal::kInvalidParameterValue,
+                     "The artifacts at '" + std::string(uri) +
+                         "' lie where this server cannot read them; ask their store.");
+  const fs::path folder = fs::weakly_canonical(text);
+  const auto serves = [&](const fs::path& root) { return is_inside(folder, fs::weakly_canonical(root)); };
+  if (!serves(destination_) && std::ranges::none_of(local_, serves))
+    throw StoreError(Refusal::kPermissionDenied, "The artifacts at '" + std::string(uri) +
+                                                     "' lie outside the folders that this server serves.");
+  return tracking::open_artifact_store(folder.string());
+}
+
+net::Response file_answer(const tracking::ArtifactStore& store, std::string_view path,
+                          std::string_view shown_path) {
+  auto source = std::make_unique<FileSource>(*store.local_path(path));
+  const auto size = source->size();
+  if (!size)
+    throw StoreError(Refusal::kResourceDoesNotExist, "No such artifact: '" + std::string(shown_path) + "'");
+  net::Response response;
+  response.content_type = content_type(path);
+  response.headers.emplace_back(
+      "Content-Disposition",
+      "attachment; filename=\"" + header_text(path.substr(path.rfind('/') + 1)) + "\"");
+  response.source = std::move(source);
+  response.source_size = size;
+  return response;
+}
+
+std::unique_ptr<net::BodySink> file_sink(const tracking::ArtifactStore& store, std::string_view path,
+                                         std::string_view answer, std::string_view answer_type) {
+  const fs::path target = *store.local_path(path);
+  if (path.ends_with('/') || target == *store.local_path() || fs::is_directory(target)) refuse_path();
+  return std::make_unique<FileSink>(target, answer, answer_type);
+}
+
+}  // namespace ivory::server
