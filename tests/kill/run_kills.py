@@ -9,13 +9,15 @@ listed by `ivory search`, and every artifact must be whole.
 
 The moments are those of the seed, as shares of the time that the undisturbed run took. Exit status 0: all were equal.
 Scenarios: toy (threads, no torch), toy_run (a single run), net (processes, torch: dropout, batch norm, OneCycle,
-gradients of four batches a step), net_run. --toy LIBRARY is where the toys' learner is (build: toy_learner).
+gradients of four batches a step), net_run; study, study_folds (`ivory optimize`, deterministic, with the
+tuner's tables). --toy LIBRARY is where the toys' learner is (build: toy_learner).
 """
 import argparse
 import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -69,16 +71,23 @@ trainer:
   accumulate_grad_batches: 4
 """
 
-# Name: the experiment's file, and the words after `ivory run`.
+# A study that is the same however it is disturbed.
+SAME_STUDY = ["--deterministic", "--lag", "2", "--seed", "1", "--pruner", "median"]
+
+# Name: the experiment's file, and the words after `ivory`.
 SCENARIOS = {
-    "toy": (TOY, ["fold=0-3", "--jobs", "2", "--engine", "thread"]),
-    "toy_run": (TOY, ["fold=2"]),
-    "net": (NET, ["fold=0-3", "--jobs", "2", "--engine", "process"]),
-    "net_run": (NET, ["fold=1"]),
+    "toy": (TOY, ["run", "work", "fold=0-3", "--jobs", "2", "--engine", "thread"]),
+    "toy_run": (TOY, ["run", "work", "fold=2"]),
+    "net": (NET, ["run", "work", "fold=0-3", "--jobs", "2", "--engine", "process"]),
+    "net_run": (NET, ["run", "work", "fold=1"]),
+    "study": (TOY, ["optimize", "work", "lr=0.01_1.0.log", "--trials", "8", "--jobs", "2", *SAME_STUDY]),
+    "study_folds": (TOY, ["optimize", "work", "lr=0.01_1.0.log", "fold=0-1", "--trials", "4", *SAME_STUDY]),
 }
 
 # Tags that name a process or a moment.
 OWN_TAGS = ("ivory.process", "mlflow.user", "mlflow.parentRunId")
+# Of a study's trials, which two threads begin.
+TRIAL_TAGS = ("mlflow.runName", "ivory.index")
 
 
 def write_data(path):
@@ -114,11 +123,15 @@ class Project:
             )
 
     def run(self):
-        return self.start("run", "work", *self.words)
+        return self.start(*self.words)
 
     def rows(self, sql, *values):
+        return self.rows_of(self.database, sql, *values)
+
+    @staticmethod
+    def rows_of(database, sql, *values):
         # Not mode=ro: a journal that a killed process left must be rolled back before anything can be read.
-        connection = sqlite3.connect(f"file:{self.database}?mode=rw", uri=True, timeout=60)
+        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=60)
         try:
             connection.execute("PRAGMA query_only = ON")
             return connection.execute(sql, values).fetchall()
@@ -230,6 +243,55 @@ def status_of(pid):
         return "\nState:\tZ"
 
 
+class StudyProject(Project):
+    """The same with a study: its trials go by their numbers, and the tuner's tables count, too."""
+
+    def tags(self, key):
+        """{run_uuid: value}"""
+        return dict(self.rows("SELECT run_uuid, value FROM tags WHERE key = ?", key))
+
+    def left(self):
+        begun = self.tags("ivory.study") if self.runs() else {}
+        names = [name for run_id, (name, *_) in self.runs().items() if run_id in begun]
+        return f"work/{names[0]}" if names else None
+
+    def check_whole(self):
+        super().check_whole()
+        tuner = self.folder / "optuna.db"
+        if tuner.exists() and self.rows_of(tuner, "PRAGMA integrity_check") != [("ok",)]:
+            raise Failure("the tuner's database does not pass its check")
+
+    def record(self):
+        begun, numbers, parents = self.tags("ivory.study"), self.tags("trial_number"), self.tags("mlflow.parentRunId")
+        found = {}
+        for run_id, (name, status, folder) in self.runs().items():
+            if name.startswith("study#"):
+                if run_id not in begun:
+                    continue  # killed before it was asked for anything
+                name = "study"
+            elif run_id in numbers:
+                name = f"trial {numbers[run_id]}"
+            else:
+                name = f"trial {numbers[parents[run_id]]} " + dict(
+                    self.rows("SELECT key, value FROM params WHERE run_uuid = ?", run_id)
+                ).get("fold", "?")
+            if name in found:
+                raise Failure(f"{name} was run twice")
+            row = self.record_of(run_id, status, Path(folder), not name.startswith("trial") or name.count(" ") == 1)
+            found[name] = {
+                what: re.sub(r"study#[0-9]+", "study#", value) if isinstance(value, str) else value
+                for what, value in row.items()
+                # Which improvements there were on the way depends on who ended first; the tags tell the last.
+                if what.removeprefix("tag ") not in TRIAL_TAGS and (name != "study" or not what.startswith("metric best_"))
+            }
+        tuner = self.folder / "optuna.db"
+        for number, state, value in self.rows_of(
+            tuner, "SELECT number, state, value FROM trials LEFT JOIN trial_values USING (trial_id)"
+        ):
+            found[f"tuner's trial {number}"] = {"state": state, "value": value}
+        return found
+
+
 class Hunt:
     """All the kills of one scenario."""
 
@@ -238,11 +300,12 @@ class Hunt:
         self.draw = random.Random(f"{options.seed} {scenario}")
         self.kills = self.worker_kills = self.rounds = 0
         self.phases = {}
-        whole = Project(folder / "whole", options, scenario)
+        self.project = StudyProject if "optimize" in SCENARIOS[scenario][1] else Project
+        whole = self.project(folder / "whole", options, scenario)
         times = []
         for _ in range(2):  # the second time, what is compiled and cached is there
             shutil.rmtree(whole.folder)
-            whole = Project(folder / "whole", options, scenario)
+            whole = self.project(folder / "whole", options, scenario)
             begin = time.monotonic()
             if whole.run().wait() != 0:
                 raise Failure(f"the undisturbed run failed:\n{whole.log.read_text()}")
@@ -253,7 +316,7 @@ class Hunt:
     def round(self):
         """One run, killed once or more, gone on with to its end."""
         self.rounds += 1
-        project = Project(self.folder / f"round{self.rounds}", self.options, self.scenario)
+        project = self.project(self.folder / f"round{self.rounds}", self.options, self.scenario)
         process = project.run()
         self.kill(project, process, self.draw.uniform(0, self.seconds))
         while self.kills < self.options.kills and self.draw.random() < 0.3:
