@@ -4,6 +4,7 @@
 #include <string>
 
 #include <ivory/base/files.h>
+#include <ivory/tracking/async_logger.h>
 #include <ivory/tracking/open_store.h>
 
 namespace ivory::tracking {
@@ -60,6 +61,20 @@ void BM_LogMetric(benchmark::State& state) {
   state.SetItemsProcessed(step);
 }
 BENCHMARK(BM_LogMetric)->Threads(1)->Threads(8)->UseRealTime();
+
+// What log_metric costs the caller, when a thread writes what it logs to the store.
+void BM_LogMetricBuffered(benchmark::State& state) {
+  TemporaryFolder folder;
+  const auto store = open_store(kDefaultTrackingUri, {.working_directory = folder.path()});
+  const RunRecord run = store->create_run({.experiment_id = "0", .name = "r"});
+  AsyncLogger logger(*store, run.run_id);
+  std::int64_t step = 0;
+  for (auto _ : state) logger.log_metric("loss", 0.5, step++);
+  logger.flush();
+  require(state, static_cast<std::int64_t>(store->metric_history(run.run_id, "loss").size()) == step);
+  state.SetItemsProcessed(step);
+}
+BENCHMARK(BM_LogMetricBuffered)->Iterations(500'000);
 
 void BM_LogBatchOfMetrics(benchmark::State& state) {
   TemporaryFolder folder;

@@ -5,7 +5,7 @@
 
 #include <ivory/tracking/liveness.h>
 
-#include "run_context.h"
+#include <ivory/tracking/run_context.h>
 
 namespace ivory {
 namespace {
@@ -32,7 +32,7 @@ tracking::RunRecord create_row(Tracker& tracker, std::string_view experiment, st
   create.name_prefix = name;
   create.parent_run_id = origin.parent_run_id;
   create.params = params_of(update);
-  create.tags = run_context_tags(tracker.directory());
+  create.tags = tracking::run_context_tags(tracker.directory());
   if (origin.index) create.tags.push_back({std::string(tracking::kIndexTag), std::to_string(*origin.index)});
   create.tags.insert(create.tags.end(), origin.tags.begin(), origin.tags.end());
   return store.create_run(create);

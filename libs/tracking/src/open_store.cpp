@@ -35,7 +35,7 @@ std::shared_ptr<TrackingStore> open_sqlite(std::string_view uri, const StoreOpti
 }
 
 std::shared_ptr<TrackingStore> open_rest(std::string_view uri, const StoreOptions& options) {
-  return std::make_shared<RestTrackingStore>(uri, options.access);
+  return std::make_shared<RestTrackingStore>(uri, options);
 }
 
 // A server is there or opening it says that it is not.

@@ -3,20 +3,32 @@
 #include <iostream>
 
 #include <ivory/base/files.h>
-#include <ivory/tracking/open_store.h>
+#include <ivory/tracking/artifact_store.h>
+#include <ivory/tracking/client.h>
 
 int main() {
   using namespace ivory::tracking;
   const ivory::TemporaryFolder folder;
-  const auto store = open_store(kDefaultTrackingUri, {.working_directory = folder.path()});
-  const ExperimentRecord experiment = store->find_or_create_experiment("consumer");
-  const RunRecord run = store->create_run({.experiment_id = experiment.id, .name = "first"});
-  store->log_metric(run.run_id, {.key = "loss", .value = 0.5, .timestamp_ms = now_ms(), .step = 1});
-  store->update_run(run.run_id, {.status = RunStatus::kFinished, .end_time_ms = now_ms()});
+  const TrackingClient client{
+      {.tracking_uri = std::string(kDefaultTrackingUri), .working_directory = folder.path()}};
+  std::string id, artifacts;
+  {
+    auto run = client.start_run({.experiment = "consumer", .run_name = "first"});
+    id = run.run_id();
+    artifacts = run.artifact_uri();
+    run.log_param("lr", 0.1);
+    for (int step = 0; step < 100; ++step) run.log_metric("loss", 0.5, step);
+    run.log_text("hello", "notes/hello.txt");
+    auto nested = run.start_nested({.run_name = "part"});
+    nested.log_metrics({{"a", 1}, {"b", 2}});
+  }
 
-  const RunRecord read = store->get_run(run.run_id);
+  const RunRecord read = client.store().get_run(id);
   const Metric* loss = read.find_metric("loss");
   std::cout << read.name << ' ' << to_text(read.status) << ' ' << (loss != nullptr ? loss->value : -1)
             << '\n';
-  return read.status == RunStatus::kFinished && loss != nullptr && loss->value == 0.5 ? 0 : 1;
+  const bool good = read.status == RunStatus::kFinished && loss != nullptr && loss->step == 99 &&
+                    client.store().list_runs({.parent_run_id = id}).size() == 1 &&
+                    open_artifact_store(artifacts)->read("notes/hello.txt") == "hello";
+  return good ? 0 : 1;
 }

@@ -59,6 +59,12 @@ std::optional<StoreError> find_store_error(const std::string& body) {
   return StoreError(refusal, text);
 }
 
+net::HttpOptions http_options(const StoreOptions& options) {
+  net::HttpOptions http = http_options_from_environment();
+  http.max_retries = options.max_retries.value_or(http.max_retries);
+  return http;
+}
+
 }  // namespace
 
 std::string to_text(const Query& query) {
@@ -78,8 +84,8 @@ void check_success(const net::HttpAnswer& answer, std::string_view request) {
                        std::string(request) + (answer.body.empty() ? "" : ": " + shortened(answer.body)));
 }
 
-RestClient::RestClient(std::string_view tracking_uri, Access access)
-    : http_(tracking_uri, http_options_from_environment()), read_only_(access == Access::kReadOnly) {
+RestClient::RestClient(std::string_view tracking_uri, const StoreOptions& options)
+    : http_(tracking_uri, http_options(options)), read_only_(options.access == Access::kReadOnly) {
   // Whatever it says: it is there.
   static_cast<void>(http_.send({.path = "/health", .repeat = net::Repeat::kNever}));
 }

@@ -22,7 +22,7 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 class RestClient {
  public:
   // Asks the server for a sign of life: kIo at once if it gives none.
-  RestClient(std::string_view tracking_uri, Access access);
+  RestClient(std::string_view tracking_uri, const StoreOptions& options);
 
   // GET, with `path` after /api/2.0/mlflow/.
   [[nodiscard]] Json get(std::string_view path, const Query& query = {}) const;

@@ -117,8 +117,8 @@ void leave_out(RunRecord& run, const RunQuery& query) {
 
 }  // namespace
 
-RestTrackingStore::RestTrackingStore(std::string_view tracking_uri, Access access)
-    : client_(tracking_uri, access),
+RestTrackingStore::RestTrackingStore(std::string_view tracking_uri, const StoreOptions& options)
+    : client_(tracking_uri, options),
       logged_models_(std::make_unique<RestLoggedModels>(client_)),
       model_registry_(std::make_unique<RestModelRegistry>(client_)) {}
 RestTrackingStore::~RestTrackingStore() = default;

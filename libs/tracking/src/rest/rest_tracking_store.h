@@ -27,7 +27,7 @@ namespace ivory::tracking {
 // again (deleting tags or experiments, renaming): these are repeated only if the server cannot have begun.
 class RestTrackingStore final : public TrackingStore {
  public:
-  RestTrackingStore(std::string_view tracking_uri, Access access);
+  RestTrackingStore(std::string_view tracking_uri, const StoreOptions& options);
   ~RestTrackingStore() override;
 
   std::string create_experiment(std::string_view name, std::string_view artifact_location,

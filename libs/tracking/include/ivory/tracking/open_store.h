@@ -23,6 +23,8 @@ struct StoreOptions {
   // What relative paths in URIs start from; empty: the process's. The artifact root is mlruns in it.
   std::filesystem::path working_directory = {};  // NOLINT(readability-redundant-member-init): as CreateRun
   Access access = Access::kReadWrite;
+  // How often a request to a server is tried again; none: MLFLOW_HTTP_REQUEST_MAX_RETRIES.
+  std::optional<int> max_retries = {};  // NOLINT(readability-redundant-member-init): as CreateRun
   // Where artifacts of experiments without a place of their own lie: an absolute path or a URI
   // ("mlflow-artifacts:"); empty: mlruns in the working directory.
   std::string artifact_root = {};  // NOLINT(readability-redundant-member-init)

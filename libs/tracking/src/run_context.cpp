@@ -1,4 +1,4 @@
-#include "run_context.h"
+#include <ivory/tracking/run_context.h>
 
 #include <pwd.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include <ivory/base/log.h>
 #include <ivory/tracking/liveness.h>
 
-namespace ivory {
+namespace ivory::tracking {
 namespace {
 
 namespace fs = std::filesystem;
@@ -82,15 +82,14 @@ std::optional<std::string> git_commit(const fs::path& directory) {
 
 }  // namespace
 
-std::vector<tracking::KeyValue> run_context_tags(const fs::path& directory) {
-  std::vector<tracking::KeyValue> tags{
-      {std::string(tracking::kUserTag), user_name()},
-      {std::string(tracking::kSourceNameTag), program_name()},
-      {std::string(tracking::kSourceTypeTag), "LOCAL"},
-      {std::string(tracking::kProcessTag), tracking::this_process().to_text()}};
+std::vector<KeyValue> run_context_tags(const fs::path& directory) {
+  std::vector<KeyValue> tags{{std::string(kUserTag), user_name()},
+                             {std::string(kSourceNameTag), program_name()},
+                             {std::string(kSourceTypeTag), "LOCAL"},
+                             {std::string(kProcessTag), this_process().to_text()}};
   if (auto commit = git_commit(directory))
-    tags.push_back({std::string(tracking::kSourceGitCommitTag), *std::move(commit)});
+    tags.push_back({std::string(kSourceGitCommitTag), *std::move(commit)});
   return tags;
 }
 
-}  // namespace ivory
+}  // namespace ivory::tracking

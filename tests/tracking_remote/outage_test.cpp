@@ -1,0 +1,187 @@
+// A tracking server that goes away while a run logs.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include <ivory/tracking/async_logger.h>
+#include <ivory/tracking/client.h>
+#include <ivory/tracking/spool.h>
+
+#include "test_server.h"
+#include "tracking_support.h"
+
+namespace ivory::tracking {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using net::Received;
+using net::Reply;
+using net::TestServer;
+using nlohmann::json;
+using testing::SizeIs;
+
+// Keeps the points, params and status of one run, and can be taken away and brought back at its port.
+class Server {
+ public:
+  Server() { start(); }
+  void start() {
+    server_ =
+        std::make_unique<TestServer>([this](const Received& request) { return answer(request); }, port_);
+    port_ = server_->port();
+  }
+  void stop() { server_.reset(); }
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::vector<std::int64_t> steps() const {
+    const std::scoped_lock lock(mutex_);
+    return steps_;
+  }
+  [[nodiscard]] std::string status() const {
+    const std::scoped_lock lock(mutex_);
+    return status_;
+  }
+
+ private:
+  Reply answer(const Received& request) {
+    const std::scoped_lock lock(mutex_);
+    if (request.target.ends_with("runs/log-batch")) {
+      const json body = json::parse(request.body);
+      for (const json& metric : body["metrics"]) steps_.push_back(metric["step"]);
+      return {};
+    }
+    if (request.target.ends_with("runs/update")) {
+      status_ = json::parse(request.body).value("status", "");
+      return {};
+    }
+    if (request.target.find("get-by-name") != std::string::npos)
+      return {.body = R"({"experiment": {"experiment_id": "1", "name": "e"}})"};
+    if (request.target.ends_with("runs/create"))
+      return {
+          .body =
+              R"({"run": {"info": {"run_id": "abc", "experiment_id": "1", "run_name": "x", "artifact_uri": "mlflow-artifacts:/1/abc"}}})"};
+    return {};
+  }
+
+  int port_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<std::int64_t> steps_;
+  std::string status_ = "RUNNING";
+  std::unique_ptr<TestServer> server_;
+};
+
+class OutageTest : public testing::Test {
+ protected:
+  [[nodiscard]] AsyncOptions options() const {
+    return {.interval = 5ms, .spool_folder = spool(), .tracking_uri = server_.url(), .retry_interval = 20ms};
+  }
+  [[nodiscard]] fs::path spool() const { return folder_.path() / ".ivory/spool"; }
+  [[nodiscard]] std::vector<std::int64_t> up_to(std::int64_t end) const {
+    std::vector<std::int64_t> steps;
+    for (std::int64_t i = 0; i < end; ++i) steps.push_back(i);
+    return steps;
+  }
+  // As a set, in the order of their first arrival: what comes twice is one point to MLflow.
+  [[nodiscard]] std::vector<std::int64_t> arrived() const {
+    std::set<std::int64_t> seen;
+    std::vector<std::int64_t> steps;
+    for (const std::int64_t step : server_.steps())
+      if (seen.insert(step).second) steps.push_back(step);
+    return steps;
+  }
+
+  Server server_;
+  TemporaryFolder folder_;
+  std::shared_ptr<TrackingStore> store_ = open_store(server_.url(), {.max_retries = 0});
+};
+
+TEST_F(OutageTest, SendsInOrderWhatWaitedWhenTheServerIsBack) {
+  AsyncLogger logger(*store_, "abc", options());
+  for (int i = 0; i < 10; ++i) logger.log_metric("m", i, i);
+  logger.flush();
+  server_.stop();
+  for (int i = 10; i < 50; ++i) {
+    logger.log_metric("m", i, i);
+    if (i % 10 == 0) logger.flush();
+  }
+  logger.flush();
+  EXPECT_TRUE(logger.is_spooling());
+  EXPECT_THAT(server_.steps(), SizeIs(10));
+  server_.start();
+  for (int i = 0; i < 400 && logger.is_spooling(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_FALSE(logger.is_spooling());
+  logger.log_metric("m", 50, 50);
+  logger.flush();
+  EXPECT_EQ(arrived(), up_to(51));
+  EXPECT_TRUE(fs::is_empty(spool()));
+}
+
+TEST_F(OutageTest, LetsARunEndAndIsSyncedLater) {
+  {
+    const TrackingClient client{{.tracking_uri = server_.url(), .working_directory = folder_.path()}};
+    auto run = client.start_run({.experiment = "e"});
+    server_.stop();
+    for (int i = 0; i < 20; ++i) run.log_metric("m", i, i);
+  }
+  EXPECT_EQ(server_.status(), "RUNNING");
+  SyncReport report = sync_spools(spool());
+  EXPECT_EQ(report.runs, 0u);
+  EXPECT_THAT(report.failures, SizeIs(1)) << "still away: kept";
+  server_.start();
+  report = sync_spools(spool());
+  EXPECT_EQ(report.runs, 1u);
+  EXPECT_THAT(report.failures, SizeIs(0));
+  EXPECT_EQ(arrived(), up_to(20));
+  EXPECT_EQ(server_.status(), "FINISHED");
+  EXPECT_TRUE(fs::is_empty(spool()));
+  EXPECT_EQ(sync_spools(folder_.path() / "none").runs, 0u);
+}
+
+TEST_F(OutageTest, LosesNothingThatWasFlushedWhenTheProcessIsKilled) {
+  server_.stop();
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    AsyncLogger logger(*store_, "abc", options());
+    for (int i = 0; i < 500; ++i) logger.log_metric("m", i, i);
+    logger.flush();
+    (void)!::write(ready[1], "x", 1);
+    for (;;) pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  server_.start();
+  EXPECT_EQ(sync_spools(spool()).runs, 1u);
+  EXPECT_EQ(arrived(), up_to(500));
+}
+
+TEST_F(OutageTest, TakesUpWhatAKilledProcessLeftBeforeItsOwn) {
+  {
+    Spool left(spool(), server_.url(), "abc");
+    left.append(Batch{.metrics = {{"m", 0, 0, 0}, {"m", 1, 1, 1}}});
+  }
+  AsyncLogger logger(*store_, "abc", options());
+  logger.log_metric("m", 2, 2);
+  logger.flush();
+  EXPECT_EQ(arrived(), up_to(3));
+}
+
+TEST_F(OutageTest, KeepsWhatTheServerRefusesForGood) {
+  fs::create_directories(spool());
+  {
+    Spool left(spool(), server_.url(), "abc");
+    left.append(Batch{.metrics = {{"bad//key", 0, 0, 0}}});
+  }
+  const SyncReport report = sync_spools(spool());
+  EXPECT_THAT(report.failures, SizeIs(1));
+  EXPECT_TRUE(fs::exists(spool() / "abc.spool.refused"));
+}
+
+}  // namespace
+}  // namespace ivory::tracking
