@@ -13,10 +13,14 @@
 namespace ivory::tuning {
 namespace {
 TEST(ChooseSampler, NumbersThatAreDearGoToAGaussianProcessWithTpeInBetween) {
-  std::set<std::string_view> chosen;
-  for (std::int64_t number = 0; number < 4; ++number)
-    chosen.insert(choose_sampler({.numbers = 5, .number = number, .finished = 50}));
-  EXPECT_EQ(chosen, (std::set<std::string_view>{"gp", "tpe"}));
+  const auto chosen_after = [](std::int64_t finished) {
+    std::set<std::string_view> chosen;
+    for (std::int64_t number = 0; number < 4; ++number)
+      chosen.insert(choose_sampler({.numbers = 5, .number = number, .finished = finished}));
+    return chosen;
+  };
+  EXPECT_EQ(chosen_after(49), (std::set<std::string_view>{"gp-warped", "tpe"}));
+  EXPECT_EQ(chosen_after(50), (std::set<std::string_view>{"gp", "gp-warped", "tpe"}));
 }
 
 TEST(ChooseSampler, ManyTrialsOfNumbersGoToCmaEsAndOfChoicesToTpe) {
@@ -27,7 +31,7 @@ TEST(ChooseSampler, ManyTrialsOfNumbersGoToCmaEsAndOfChoicesToTpe) {
 }
 
 TEST(ChooseSampler, AKnownBudgetDecidesHowLongTheGaussianProcessLasts) {
-  EXPECT_EQ(choose_sampler({.numbers = 5, .number = 500, .finished = 500, .n_trials = 600}), "gp");
+  EXPECT_EQ(choose_sampler({.numbers = 5, .number = 500, .finished = 500, .n_trials = 600}), "gp-warped");
   EXPECT_EQ(choose_sampler({.numbers = 5, .number = 500, .finished = 500, .n_trials = 5000}), "cma-es");
 }
 
@@ -38,7 +42,7 @@ TEST(ChooseSampler, ConditionalSpacesGoToTpe) {
 }
 
 TEST(ChooseSampler, EachChoiceIsASampler) {
-  std::set<std::string_view> known{"tpe-group"};
+  std::set<std::string_view> known{"tpe-group", "gp-warped"};
   for (const auto& entry : sampler_table()) known.insert(entry.name);
   for (const std::size_t objectives : {1U, 2U, 4U}) {
     for (const std::int64_t finished : {0, 20, 2000, 100000}) {
