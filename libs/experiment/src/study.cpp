@@ -128,7 +128,7 @@ void check_tuned(const Experiment& experiment, const Parts& parts) {
       continue;
     }
     const Range* range = item.range.find_range();
-    std::vector<Params> values =
+    const std::vector<Params> values =
         range != nullptr ? std::vector<Params>{range->start(), range->stop()} : item.range.values();
     for (const Params& value : values) {
       Params arguments = parts.fixed;
@@ -270,9 +270,8 @@ tuning::Study Study::resume(const StudyRunOptions& options) {
   return suggest.is_null() ? optimize(params, again) : optimize(suggest.as_string(), params, again);
 }
 
-std::string Study::study_name(const Request& request) const {
-  const std::string what =
-      request.suggest_name.empty() ? Objective::name_of(request.params) : request.suggest_name;
+std::string Study::study_name(const Request& request, const Ranges& tuned) const {
+  const std::string what = request.suggest_name.empty() ? Objective::name_of(tuned) : request.suggest_name;
   const Params* experiment = params_.find("experiment");
   const Params* name = experiment == nullptr ? nullptr : experiment->find("name");
   return (name == nullptr ? "" : name->as_string() + ".") + what + "." + (name_.empty() ? "study#0" : name_);
@@ -356,7 +355,7 @@ tuning::Study Study::run(const Request& request, const StudyRunOptions& options)
                                   .experiment = experiment.name(),
                                   .params = experiment.params()});
   }
-  const std::string name = options.study_name.empty() ? study_name(request) : options.study_name;
+  const std::string name = options.study_name.empty() ? study_name(request, parts.tuned) : options.study_name;
   tuning::Study study = open(name, directions_of(*monitor), metric_names(*monitor));
 
   std::optional<std::int64_t> n_total = options.n_total;

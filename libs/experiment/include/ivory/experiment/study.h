@@ -79,7 +79,8 @@ struct StudyRunOptions {
   bool show_progress_bar = false;
   // Further parameters that each trial's runs sweep, as folds: their product with `fold`, a run each.
   Ranges each = {};
-  // The tuner's study; empty: EXPERIMENT.SUGGEST.study#N.
+  // The tuner's study; empty: EXPERIMENT.SUGGEST.study#N, where SUGGEST is the function's name, or those of
+  // the parameters that are tuned, joined by dots.
   std::string study_name = {};
   std::string mode = "train";  // what runs are started in
   Engine engine = Engine::kAuto;
@@ -165,7 +166,7 @@ class Study final : public Task {
   tuning::Study optimize_function(const std::string& name, const Suggest& suggest, const Ranges& params,
                                   const StudyRunOptions& options);
   tuning::Study run(const Request& request, const StudyRunOptions& options);
-  [[nodiscard]] std::string study_name(const Request& request) const;
+  [[nodiscard]] std::string study_name(const Request& request, const Ranges& tuned) const;
   [[nodiscard]] tuning::Study open(const std::string& name, const std::vector<tuning::Direction>& directions,
                                    const std::vector<std::string>& metrics);
   void record(const Params& asked);
