@@ -116,6 +116,14 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory gc --stale              runs shown as STALE become FAILED\n"
        "  ivory gc --older-than 30d     rows and artifacts of runs deleted longer ago are removed for good\n",
        &make_gc_command},
+      {"server", "", "MLflow's REST over a tracking store, for MLflow's clients and others",
+       "  ivory server                                 sqlite:///mlflow.db at http://127.0.0.1:5000\n"
+       "  ivory server --port 8080 --artifacts-destination /data/artifacts --access-log -\n"
+       "  ivory server --host 0.0.0.0 --allowed-hosts lab.example --auth users.yml \\\n"
+       "    --certificate lab.pem --private-key lab.key\n"
+       "  ivory server --read-only --cors https://lab.example\n"
+       "  ivory server --hash-password < password.txt\n",
+       &make_server_command},
       {"db", "create|upgrade URI", "tracking databases at the schema of a certain MLflow",
        "  ivory db create sqlite:///mlflow.db                  the newest that Ivory knows\n"
        "  ivory db create --mlflow 2.17 sqlite:///mlflow.db    for an older MLflow beside Ivory\n"

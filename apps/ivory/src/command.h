@@ -72,5 +72,6 @@ std::unique_ptr<Command> make_gc_command();
 std::unique_ptr<Command> make_db_command();
 std::unique_ptr<Command> make_study_command();
 std::unique_ptr<Command> make_new_command();
+std::unique_ptr<Command> make_server_command();
 
 }  // namespace ivory

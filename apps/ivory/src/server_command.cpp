@@ -1,0 +1,238 @@
+// ivory server: MLflow's REST over a tracking store.
+#include "command.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <iostream>
+#include <limits>
+#include <system_error>
+
+#include <ivory/base/error.h>
+#include <ivory/base/log.h>
+#include <ivory/net_server/http_server.h>
+#include <ivory/server/api.h>
+#include <ivory/server/passwords.h>
+#include <ivory/tracking/open_store.h>
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "a,b" and blanks around.
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::size_t first = text.find_first_not_of(' ', at);
+    if (first < end) words.push_back(text.substr(first, text.find_last_not_of(' ', end - 1) + 1 - first));
+    at = end + 1;
+  }
+  return words;
+}
+
+// Whole lines, from several threads, to a file that others may move away and cut.
+class LineLog {
+ public:
+  explicit LineLog(const fs::path& path) : path_(path), descriptor_(open(path)) {
+    if (descriptor_ < 0)
+      throw Error(ErrorCode::kIo,
+                  "cannot write '" + path.string() + "': " + std::generic_category().message(errno));
+  }
+  ~LineLog() {
+    if (descriptor_ != STDOUT_FILENO) ::close(descriptor_);
+  }
+  LineLog(const LineLog&) = delete;
+  LineLog& operator=(const LineLog&) = delete;
+
+  void write(std::string_view line) const {
+    const std::string whole = std::string(line) + "\n";
+    if (::write(descriptor_, whole.data(), whole.size()) < 0)
+      log_warning("cannot write '" + path_.string() + "'");
+  }
+
+ private:
+  static int open(const fs::path& path) {
+    constexpr int kMode = 0640;
+    return path == "-" ? STDOUT_FILENO
+                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kMode);
+  }
+
+  fs::path path_;
+  int descriptor_;
+};
+
+// The signals that a server lives by, taken one by one instead of striking some thread.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+  }
+  ~Signals() { strike_again(); }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  // From now on they do what they did before.
+  void strike_again() const { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+  [[nodiscard]] int wait() const {
+    int signal = 0;
+    while (sigwait(&set_, &signal) != 0) {
+    }
+    return signal;
+  }
+
+ private:
+  sigset_t set_{}, before_{};
+};
+
+class ServerCommand : public Command {
+ public:
+  void declare(Options& options) override {
+    options.option("--backend-store-uri", store_uri_, "URI", "the store (default: sqlite:///mlflow.db)");
+    options.option("--artifacts-destination", artifacts_, "DIR",
+                   "where artifacts of mlflow-artifacts: lie (default: mlartifacts)");
+    options.option(
+        "--local-artifacts", local_artifacts_, "DIR,…",
+        "further folders whose artifacts are served, by their paths in the store (default: mlruns)");
+    options.option("--host", host_, "ADDRESS", "where to listen (default: 127.0.0.1)");
+    options.option("--port", port_, "PORT", "(default: 5000; 0: a free one)");
+    options.option("--workers", workers_, "N", "threads that answer (default: 8)");
+    options.option(
+        "--allowed-hosts", allowed_hosts_, "NAME,…",
+        "names the server may be called by, with * in them (default: this machine and private addresses)");
+    options.option("--cors", cors_, "ORIGIN,…", "web pages that may call, as https://lab.example, or *");
+    options.option("--auth", users_, "FILE", "users, tokens and what each may do; read again on SIGHUP");
+    options.flag("--read-only", read_only_, "refuse what would write");
+    options.choice("--durability", durability_, {"process", "full"},
+                   "what is written survives: the death of the process, or a power cut, too");
+    options.option("--access-log", access_log_, "FILE", "a line of JSON for each answer; - is stdout");
+    options.option("--certificate", certificate_, "FILE", "PEM: HTTPS alone, with --private-key");
+    options.option("--private-key", private_key_, "FILE", "PEM");
+    options.flag("--hash-password", hash_password_, "print the hash of the password on stdin, and end");
+    options.flag("--new-token", new_token_, "print a token and its hash, and end");
+  }
+
+  int execute() override {
+    if (hash_password_) return print_password_hash();
+    if (new_token_) return print_token();
+    const Signals signals;
+    const auto store = open_store();
+    net::HttpServer* running = nullptr;
+    server::Api api(store, api_options(running));
+    net::HttpServer server(api, server_options());
+    running = &server;
+    warn_if_open();
+    server.start();
+    print(fmt::format("Serving {} at {}://{}:{}\n", store_uri_, certificate_.empty() ? "http" : "https",
+                      host_, server.port()));
+    serve(signals, api);
+    // A second signal ends the process at once.
+    signals.strike_again();
+    server.stop();
+    return 0;
+  }
+
+ private:
+  static void serve(const Signals& signals, server::Api& api) {
+    while (signals.wait() == SIGHUP) {
+      try {
+        api.reload_users();
+        log_info("the users were read again");
+      } catch (const Error& error) {
+        log_error(std::string("the users stay as they were: ") + error.what());
+      }
+    }
+  }
+
+  static int print_password_hash() {
+    std::string password;
+    std::getline(std::cin, password);
+    print(server::hash_password(password) + "\n");
+    return 0;
+  }
+
+  static int print_token() {
+    const std::string token = server::make_token();
+    print("token:  " + token + "\nsha256: " + server::hash_token(token) + "\n");
+    return 0;
+  }
+
+  [[nodiscard]] fs::path folder() const { return fs::absolute(directory()).lexically_normal(); }
+  [[nodiscard]] fs::path placed(const fs::path& path) const { return (folder() / path).lexically_normal(); }
+
+  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> open_store() const {
+    tracking::StoreOptions options;
+    options.durability = durability_ == "full" ? Durability::kFull : Durability::kProcess;
+    options.working_directory = folder();
+    options.access = read_only_ ? tracking::Access::kReadOnly : tracking::Access::kReadWrite;
+    options.artifact_root = "mlflow-artifacts:";
+    return tracking::open_store(store_uri_, options);
+  }
+
+  [[nodiscard]] server::ApiOptions api_options(net::HttpServer*& running) {
+    server::ApiOptions options;
+    options.artifacts_destination = placed(artifacts_);
+    for (const std::string& path : split_list(local_artifacts_))
+      options.local_artifacts.push_back(placed(path));
+    options.allowed_hosts = split_list(allowed_hosts_);
+    options.cors_origins = split_list(cors_);
+    if (!users_.empty()) options.users = placed(users_);
+    options.read_only = read_only_;
+    options.connections = [&running] { return running == nullptr ? 0 : running->connections(); };
+    if (!access_log_.empty()) {
+      const auto log = std::make_shared<LineLog>(access_log_ == "-" ? access_log_ : placed(access_log_));
+      options.access_log = [log](std::string_view line) { log->write(line); };
+    }
+    return options;
+  }
+
+  [[nodiscard]] net::ServerOptions server_options() const {
+    constexpr std::int64_t kMostWorkers = 256;
+    net::ServerOptions options;
+    options.host = host_;
+    const std::int64_t port = port_.value_or(kDefaultPort);
+    if (port < 0 || port > std::numeric_limits<std::uint16_t>::max())
+      throw Error(ErrorCode::kInvalidArgument, "--port: expected 0 to 65535, found " + std::to_string(port));
+    options.port = static_cast<std::uint16_t>(port);
+    const std::int64_t workers = workers_.value_or(static_cast<std::int64_t>(options.threads));
+    if (workers < 1 || workers > kMostWorkers)
+      throw Error(ErrorCode::kInvalidArgument,
+                  "--workers: expected 1 to 256, found " + std::to_string(workers));
+    options.threads = static_cast<std::size_t>(workers);
+    if (!certificate_.empty()) options.certificate = placed(certificate_);
+    if (!private_key_.empty()) options.private_key = placed(private_key_);
+    return options;
+  }
+
+  void warn_if_open() const {
+    const bool is_local = host_ == "127.0.0.1" || host_ == "localhost" || host_ == "::1";
+    if (!is_local && users_.empty())
+      log_warning("without --auth whoever reaches " + host_ + " may read and change everything");
+    if (!is_local && !users_.empty() && certificate_.empty())
+      log_warning("without --certificate passwords cross the network in the clear");
+  }
+
+  static constexpr std::int64_t kDefaultPort = 5000;
+
+  std::string store_uri_ = std::string(tracking::kDefaultTrackingUri);
+  fs::path artifacts_ = "mlartifacts";
+  std::string local_artifacts_ = "mlruns";
+  std::string host_ = "127.0.0.1", allowed_hosts_, cors_, durability_ = "process";
+  std::optional<std::int64_t> port_, workers_;
+  fs::path users_, access_log_, certificate_, private_key_;
+  bool read_only_ = false, hash_password_ = false, new_token_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_server_command() { return std::make_unique<ServerCommand>(); }
+
+}  // namespace ivory
