@@ -85,17 +85,17 @@ class FoldedTrial {
       if (task_) task_->add_score(i, {runs.back().best_score.value_or(kNaN), runs.back().maximize});
     }
     TrialOutcome outcome = combine(std::move(runs), plan_.size());
-    if (task_) close(outcome);
+    if (task_) close(*task_, outcome);
     return outcome;
   }
 
  private:
   void open() {
-    task_.emplace(experiment_.create_task({}, {.run_id = job_.run_id}));
-    task_->begin(plan_);
+    Task& task = task_.emplace(experiment_.create_task({}, {.run_id = job_.run_id}));
+    task.begin(plan_);
     if (!job_.resume) return;
     for (RunRecord& run : nested_runs(tracker_->store(), job_.run_id, true))
-      if (const auto index = task_->find_index(run)) made_.insert_or_assign(*index, std::move(run));
+      if (const auto index = task.find_index(run)) made_.insert_or_assign(*index, std::move(run));
   }
 
   RunOutcome run_fold(std::size_t index) {
@@ -119,15 +119,15 @@ class FoldedTrial {
   }
 
   // The mean is the trial's score, under the name that a run has its own by.
-  void close(const TrialOutcome& outcome) {
-    const auto tracking = task_->find<Tracking>();
+  void close(Task& task, const TrialOutcome& outcome) {
+    const auto tracking = task.find<Tracking>();
     if (outcome.pruned_step) tracking->log_pruned(*outcome.pruned_step);
     if (outcome.status == "FINISHED" && !outcome.pruned_step && !outcome.values.empty())
       tracker_->store().log_metric(job_.run_id,
                                    {"best_score", outcome.values.front(), tracking::now_ms(), 0});
     if (!outcome.error.empty())
       tracker_->store().set_tag(job_.run_id, {std::string(tracking::kErrorTag), outcome.error});
-    task_->finish(*tracking::find_run_status(outcome.status));
+    task.finish(tracking::find_run_status(outcome.status).value_or(RunStatus::kFailed));
   }
 
   Tracker* tracker_;

@@ -40,7 +40,7 @@ struct TrialOutcome {
 class TrialFailed : public Error {
  public:
   TrialFailed(std::int64_t number, const std::string& message)
-      : Error(ErrorCode::kInternal, "trial " + std::to_string(number) + " failed: " + message) {}
+      : Error(ErrorCode::kInternal, message + " (trial " + std::to_string(number) + ")") {}
 };
 
 // Told while a study runs, by its threads, one at a time.
