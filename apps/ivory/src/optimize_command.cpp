@@ -118,28 +118,24 @@ class OptimizeCommand final : public StudiesCommand {
 
   // What the options say, on top of the files.
   [[nodiscard]] Params tuner_arguments(const Params& files) const {
-    Params arguments = Params::map();
-    const auto set = [&](const char* name, Params value) {
-      arguments.set(std::string("tuner.") + name, std::move(value));
-    };
-    if (no_track_) set("storage", "");
-    if (!storage_.empty()) set("storage", storage_);
-    if (!sampler_.empty() || seed_) set("sampler", sampler(files));
-    if (!pruner_.empty()) set("pruner", pruner_);
-    if (!study_name_.empty()) set("load_if_exists", true);
-    if (deterministic_) set("deterministic", true);
-    if (lag_) set("lag", *lag_);
-    return arguments;
+    Params tuner = files.is_map() ? Params(files) : Params::map();
+    const Params before(tuner);
+    if (no_track_) tuner.set("storage", "");
+    if (!storage_.empty()) tuner.set("storage", storage_);
+    if (!sampler_.empty()) tuner.set("sampler", sampler_);
+    if (seed_ || deterministic_) tuner.set("sampler", seeded(tuner.find("sampler")));
+    if (!pruner_.empty()) tuner.set("pruner", pruner_);
+    if (!study_name_.empty()) tuner.set("load_if_exists", true);
+    if (deterministic_) tuner.set("deterministic", true);
+    if (lag_) tuner.set("lag", *lag_);
+    return tuner == before ? Params::map() : Params{{"tuner", std::move(tuner)}};
   }
 
-  [[nodiscard]] Params sampler(const Params& files) const {
-    const Params* own = files.find("sampler");
-    Params described =
-        own == nullptr || own->is_null() || !sampler_.empty() ? Params(sampler_) : Params(*own);
-    if (described == Params("")) described = "tpe";
-    if (!seed_ && !deterministic_) return described;
+  // A sampler without a seed of its own gets the study's.
+  [[nodiscard]] Params seeded(const Params* sampler) const {
+    Params described = sampler == nullptr || sampler->is_null() ? Params("tpe") : Params(*sampler);
     if (!described.is_map()) described = Params{{"class", described}};
-    described.set("seed", seed_.value_or(0));
+    if (seed_ || !described.contains("seed")) described.set("seed", seed_.value_or(0));
     return described;
   }
 
