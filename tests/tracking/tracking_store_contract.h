@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace ivory::tracking {
 struct OpenPlace {
   std::string uri;               // relative paths are taken from a folder of the test's own
   std::shared_ptr<void> keeper;  // what must live as long as the test: a server
+  std::span<const StoreScheme> further = {};
+  // MLflow's folders keep infinities, compare a NaN with nothing, and say file:// of where artifacts lie.
+  bool is_of_files = false;
 };
 
 // `open` gives a new, empty place.
@@ -29,7 +33,8 @@ inline std::string name_of_place(const testing::TestParamInfo<StorePlace>& info)
 class TrackingStoreContract : public testing::TestWithParam<StorePlace> {
  protected:
   [[nodiscard]] std::shared_ptr<TrackingStore> open(Access access = Access::kReadWrite) const {
-    return open_store(place_.uri, {.working_directory = folder_.path(), .access = access});
+    return open_store(place_.uri,
+                      {.working_directory = folder_.path(), .access = access, .further = place_.further});
   }
   RunRecord make_run(const std::string& name = "a-run") {
     return store_->create_run({.experiment_id = experiment_, .name = name});

@@ -91,7 +91,7 @@ Query Connection::query(std::string_view sql) {
 }
 
 Query Connection::query_once(std::string_view sql) {
-  auto own = driver_->prepare(sql);
+  auto own = driver_->prepare_once(sql);
   Statement* const statement = own.get();
   return {statement, nullptr, std::move(own)};
 }

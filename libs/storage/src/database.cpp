@@ -216,7 +216,19 @@ void Database::run_jobs(Connection& connection, const std::vector<Waiter*>& grou
   }
 }
 
+// A server that was started again has ended all connections; each of those at rest finds that out once.
 void Database::run_read(const Job& job) const {
+  for (std::size_t others = dialect() == Dialect::kPostgres ? options_.max_readers : 0;; --others) {
+    bool is_lost = false;
+    try {
+      return read_once(job, is_lost);
+    } catch (const Error&) {
+      if (others == 0 || !is_lost) throw;
+    }
+  }
+}
+
+void Database::read_once(const Job& job, bool& is_lost) const {
   check_same_file();
   auto reader = take_reader();
   const auto give_back = [this](Connection* connection) {
@@ -229,7 +241,8 @@ void Database::run_read(const Job& job) const {
       job(*lease);
       lease->commit();
     } catch (...) {
-      lease->roll_back();
+      is_lost = lease->is_broken();
+      if (!is_lost) lease->roll_back();
       throw;
     }
   });

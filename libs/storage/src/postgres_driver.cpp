@@ -30,6 +30,7 @@ class Libpq {
   decltype(&::PQexec) exec = nullptr;
   decltype(&::PQprepare) prepare = nullptr;
   decltype(&::PQexecPrepared) exec_prepared = nullptr;
+  decltype(&::PQexecParams) exec_params = nullptr;
   decltype(&::PQenterPipelineMode) enter_pipeline = nullptr;
   decltype(&::PQexitPipelineMode) exit_pipeline = nullptr;
   decltype(&::PQpipelineSync) sync_pipeline = nullptr;
@@ -70,6 +71,7 @@ class Libpq {
     find(exec, "PQexec");
     find(prepare, "PQprepare");
     find(exec_prepared, "PQexecPrepared");
+    find(exec_params, "PQexecParams");
     find(enter_pipeline, "PQenterPipelineMode");
     find(exit_pipeline, "PQexitPipelineMode");
     find(sync_pipeline, "PQpipelineSync");
@@ -151,6 +153,7 @@ class PostgresDriver final : public Driver {
   }
 
   [[nodiscard]] StatementPointer prepare(std::string_view sql) override;
+  [[nodiscard]] StatementPointer prepare_once(std::string_view sql) override;
   void execute(std::string_view sql) override {
     if (const char* const begin = std::exchange(waiting_begin_, nullptr))
       check(Result(pq_.exec(handle_.get(), begin)), begin);
@@ -186,38 +189,61 @@ class PostgresDriver final : public Driver {
     return std::exchange(busy_timeout_, timeout);
   }
 
-  Result run(const std::string& prepared, const std::vector<const char*>& values, std::string_view sql) {
-    Result result =
-        check(waiting_begin_ == nullptr ? run_alone(prepared, values) : run_first(prepared, values), sql);
+  // `prepared` is empty for a statement that the server has not prepared.
+  Result run(const std::string& prepared, const std::vector<const char*>& values, const std::string& sql) {
+    Result result = check(
+        waiting_begin_ == nullptr ? run_alone(prepared, values, sql) : run_first(prepared, values, sql), sql);
     const char* const changed = pq_.changed(result.get());
     changed_rows_ = *changed == '\0' ? 0 : std::stoll(changed);
     return result;
   }
 
  private:
-  Result run_alone(const std::string& prepared, const std::vector<const char*>& values) {
+  Result run_alone(const std::string& prepared, const std::vector<const char*>& values,
+                   const std::string& sql) {
+    if (prepared.empty()) {
+      return Result(pq_.exec_params(handle_.get(), with_dollars(sql).c_str(), static_cast<int>(values.size()),
+                                    nullptr, values.data(), nullptr, nullptr, 0));
+    }
     return Result(pq_.exec_prepared(handle_.get(), prepared.c_str(), static_cast<int>(values.size()),
                                     values.data(), nullptr, nullptr, 0));
   }
   // BEGIN and the statement in one go.
-  Result run_first(const std::string& prepared, const std::vector<const char*>& values) {
+  Result run_first(const std::string& prepared, const std::vector<const char*>& values,
+                   const std::string& sql) {
     const char* const begin = std::exchange(waiting_begin_, nullptr);
     PGconn* const connection = handle_.get();
     const bool sent = pq_.enter_pipeline(connection) == 1 &&
                       pq_.send_query(connection, begin, 0, nullptr, nullptr, nullptr, nullptr, 0) == 1 &&
-                      pq_.send_prepared(connection, prepared.c_str(), static_cast<int>(values.size()),
-                                        values.data(), nullptr, nullptr, 0) == 1 &&
-                      pq_.sync_pipeline(connection) == 1;
+                      send(prepared, values, sql) && pq_.sync_pipeline(connection) == 1;
     if (!sent) fail(nullptr, begin);
     Result answer;  // the first that is an error, or the last
+    bool is_between = false, has_sync = false;
     while (pq_.status(connection) == CONNECTION_OK) {
       Result next(pq_.get_result(connection));
-      if (!next) continue;  // the end of one answer
-      if (pq_.result_status(next.get()) == PGRES_PIPELINE_SYNC) break;
+      if (!next) {
+        // The end of one answer; with nothing after it, the server has gone.
+        if (is_between) break;
+        is_between = true;
+        continue;
+      }
+      is_between = false;
+      if (pq_.result_status(next.get()) == PGRES_PIPELINE_SYNC) {
+        has_sync = true;
+        break;
+      }
       if (!answer || is_good(answer)) answer = std::move(next);
     }
-    if (pq_.exit_pipeline(connection) != 1) has_ended_ = true;
+    if (!has_sync || pq_.exit_pipeline(connection) != 1) has_ended_ = true;
     return answer;
+  }
+  bool send(const std::string& prepared, const std::vector<const char*>& values, const std::string& sql) {
+    const int count = static_cast<int>(values.size());
+    if (prepared.empty()) {
+      return pq_.send_query(handle_.get(), with_dollars(sql).c_str(), count, nullptr, values.data(), nullptr,
+                            nullptr, 0) == 1;
+    }
+    return pq_.send_prepared(handle_.get(), prepared.c_str(), count, values.data(), nullptr, nullptr, 0) == 1;
   }
   // Of a result, or of the connection.
   [[nodiscard]] std::string last_words(const PGresult* result = nullptr) const {
@@ -301,6 +327,7 @@ class PostgresStatement final : public Statement {
   [[nodiscard]] std::int64_t integer(int column) const override {
     std::int64_t value = 0;
     const std::string_view digits = text(column);
+    if (digits == "t") return 1;  // a boolean
     std::from_chars(digits.data(), digits.data() + digits.size(), value);
     return value;
   }
@@ -343,6 +370,11 @@ StatementPointer PostgresDriver::prepare(std::string_view sql) {
   }
   return StatementPointer(new PostgresStatement(*this, std::string(sql),
                                                 known->second));  // NOLINT(cppcoreguidelines-owning-memory)
+}
+
+StatementPointer PostgresDriver::prepare_once(std::string_view sql) {
+  return StatementPointer(new PostgresStatement(*this, std::string(sql),
+                                                std::string()));  // NOLINT(cppcoreguidelines-owning-memory)
 }
 
 }  // namespace

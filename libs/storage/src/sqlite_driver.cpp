@@ -49,7 +49,10 @@ class SqliteDriver final : public Driver {
     configure();
   }
 
-  [[nodiscard]] StatementPointer prepare(std::string_view sql) override;
+  [[nodiscard]] StatementPointer prepare(std::string_view sql) override {
+    return prepared(sql, SQLITE_PREPARE_PERSISTENT);
+  }
+  [[nodiscard]] StatementPointer prepare_once(std::string_view sql) override { return prepared(sql, 0); }
   void execute(std::string_view sql) override {
     const std::string text(sql);
     const int code = sqlite3_exec(handle_.get(), text.c_str(), nullptr, nullptr, nullptr);
@@ -70,6 +73,7 @@ class SqliteDriver final : public Driver {
   [[noreturn]] void fail(int code, std::string_view doing) const;
 
  private:
+  [[nodiscard]] StatementPointer prepared(std::string_view sql, unsigned flags);
   struct Closer {
     void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
   };
@@ -195,10 +199,10 @@ void SqliteDriver::configure() {
   apply_durability();
 }
 
-StatementPointer SqliteDriver::prepare(std::string_view sql) {
+StatementPointer SqliteDriver::prepared(std::string_view sql, unsigned flags) {
   sqlite3_stmt* statement = nullptr;
-  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
-                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  const int code =
+      sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()), flags, &statement, nullptr);
   if (code != SQLITE_OK) fail(code, sql);
   return StatementPointer(new SqliteStatement(*this, statement));  // NOLINT(cppcoreguidelines-owning-memory)
 }

@@ -7,22 +7,16 @@
 
 #include <ivory/storage/connection.h>
 
-namespace ivory::tracking {
+#include "run_rules.h"
 
-[[noreturn]] void fail_no_experiment(std::string_view id);
+namespace ivory::tracking {
 
 // SQL experiments have integers for ids; what is none cannot exist.
 [[nodiscard]] std::optional<std::int64_t> parse_experiment_id(std::string_view id);
 // Errors: kNotFound (kInvalidParameterValue to MLflow's clients) for what is no integer.
 [[nodiscard]] std::int64_t experiment_number(std::string_view id);
 
-// Errors: kConflict for a stage that is not "active". `what` is "run", "experiment".
-void check_active(std::string_view what, std::string_view id, std::string_view lifecycle_stage);
-
 // The artifact location of an experiment that may have new runs and models.
 std::string active_experiment_location(storage::Connection& connection, std::string_view id);
-
-// With one '/' between them.
-[[nodiscard]] std::string append_to_location(std::string location, std::string_view tail);
 
 }  // namespace ivory::tracking

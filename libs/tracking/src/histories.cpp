@@ -7,54 +7,12 @@
 #include <tuple>
 #include <utility>
 
+#include "run_rules.h"
+
 namespace ivory::tracking {
 namespace {
 
 using storage::Connection;
-
-constexpr std::size_t kMaxSampledPoints = 25'000;  // of one run: many points may share a step
-
-struct StepRange {
-  std::int64_t first;
-  std::int64_t last;
-  [[nodiscard]] bool has(std::int64_t step) const noexcept { return step >= first && step <= last; }
-};
-
-// The steps of the range that any of the runs has, in order; those with which a run begins or ends are added
-// to `ends`.
-std::vector<std::int64_t> steps_of(Connection& connection, const HistorySampling& sampling,
-                                   const StepRange& range, std::set<std::int64_t>& ends) {
-  std::vector<std::int64_t> steps;
-  for (const std::string& run : sampling.run_ids) {
-    auto rows =
-        connection.query("SELECT DISTINCT step FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step");
-    rows.bind(run, sampling.key);
-    std::vector<std::int64_t> of_run;
-    while (rows.next()) of_run.push_back(rows.integer(0));
-    if (of_run.empty()) continue;
-    for (const std::int64_t end : {of_run.front(), of_run.back()}) {
-      if (range.has(end)) ends.insert(end);
-    }
-    std::copy_if(of_run.begin(), of_run.end(), std::back_inserter(steps),
-                 [&](std::int64_t step) { return range.has(step); });
-  }
-  std::sort(steps.begin(), steps.end());
-  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
-  return steps;
-}
-
-// At most `count` of the steps, evenly by their places, and the last.
-std::set<std::int64_t> thinned(const std::vector<std::int64_t>& steps, std::size_t count) {
-  if (steps.size() <= count) return {steps.begin(), steps.end()};
-  std::set<std::int64_t> chosen;
-  const double interval = static_cast<double>(steps.size()) / static_cast<double>(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto place = static_cast<std::size_t>(static_cast<double>(i) * interval);
-    if (place < steps.size()) chosen.insert(steps[place]);
-  }
-  chosen.insert(steps.back());
-  return chosen;
-}
 
 void append_points(Connection& connection, std::string_view run, const std::string& key,
                    const std::set<std::int64_t>& steps, std::vector<MetricOfRun>& points) {
@@ -147,15 +105,17 @@ void HistoryPages::keep(std::string_view run_id, std::string_view key, const Poi
 }
 
 std::vector<MetricOfRun> load_samples(Connection& connection, const HistorySampling& sampling) {
-  check_max_results(sampling.max_results);
-  const StepRange range{sampling.start_step.value_or(std::numeric_limits<std::int64_t>::min()),
-                        sampling.end_step.value_or(std::numeric_limits<std::int64_t>::max())};
-  std::set<std::int64_t> ends;
-  const auto steps = steps_of(connection, sampling, range, ends);
+  std::vector<std::vector<std::int64_t>> steps;
+  for (const std::string& run : sampling.run_ids) {
+    auto rows =
+        connection.query("SELECT DISTINCT step FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step");
+    rows.bind(run, sampling.key);
+    auto& of_run = steps.emplace_back();
+    while (rows.next()) of_run.push_back(rows.integer(0));
+  }
+  const auto chosen = sampled_steps(steps, sampling);
   std::vector<MetricOfRun> points;
-  if (steps.empty()) return points;
-  auto chosen = thinned(steps, static_cast<std::size_t>(sampling.max_results));
-  chosen.merge(ends);
+  if (chosen.empty()) return points;
   for (const std::string& run : sampling.run_ids)
     append_points(connection, run, sampling.key, chosen, points);
   return points;

@@ -94,7 +94,14 @@ std::string_view canonical_stage(std::string_view stage) {
          ". Value must be one of None, Staging, Production, Archived.");
 }
 
-bool is_active_stage(std::string_view stage) { return stage == "Staging" || stage == "Production"; }
+std::string_view transition_target(std::string_view stage, bool archive_existing) {
+  const std::string_view wanted = canonical_stage(stage);
+  if (archive_existing && wanted != "Staging" && wanted != "Production") {
+    refuse("Model version transition cannot archive existing model versions because " + in_quotes(stage) +
+           " is not an Active stage. Valid stages are ['Staging', 'Production']");
+  }
+  return wanted;
+}
 
 void check_alias(std::string_view alias) {
   if (alias.empty()) refuse("Registered model alias name cannot be empty.");
@@ -146,6 +153,23 @@ std::map<std::string, std::string> last_of_each_key(const std::vector<KeyValue>&
 bool is_prompt(const std::vector<KeyValue>& tags) {
   return std::any_of(tags.begin(), tags.end(),
                      [](const KeyValue& tag) { return tag.key == kPromptTag && tag.value == "true"; });
+}
+
+std::vector<KeyValue> not_yet_logged(const LoggedModel& model, const std::vector<KeyValue>& params) {
+  std::vector<KeyValue> fresh;
+  for (const KeyValue& param : params) {
+    const auto logged = std::find_if(model.params.begin(), model.params.end(),
+                                     [&](const KeyValue& other) { return other.key == param.key; });
+    if (logged == model.params.end()) {
+      fresh.push_back(param);
+    } else if (logged->value != param.value) {
+      throw StoreError(Refusal::kInvalidParameterValue,
+                       "Changing param values is not allowed. Param with key='" + param.key +
+                           "' was already logged with value='" + logged->value + "' for model ID='" +
+                           model.model_id + "'. Attempted logging new value '" + param.value + "'.");
+    }
+  }
+  return fresh;
 }
 
 bool is_latest_alias(std::string_view alias) { return in_lower_case(alias) == "latest"; }

@@ -27,8 +27,9 @@ void check_registered_model_name(std::string_view name, std::string_view paramet
 [[nodiscard]] std::int64_t parse_model_version(std::string_view version);
 // "staging" is "Staging".
 [[nodiscard]] std::string_view canonical_stage(std::string_view stage);
-// True for the stages that another version may be moved out of.
-[[nodiscard]] bool is_active_stage(std::string_view stage);
+// The stage that a version is to be moved to. Errors: also if others are to be archived that leave no active
+// stage.
+[[nodiscard]] std::string_view transition_target(std::string_view stage, bool archive_existing);
 void check_alias(std::string_view alias);
 // Of one that is to be set: neither "latest" nor "v7".
 void check_alias_is_free(std::string_view alias);
@@ -40,6 +41,10 @@ void check_logged_model_entries(const std::vector<KeyValue>& entries, std::strin
 // As the stores keep them.
 [[nodiscard]] std::map<std::string, std::string> last_of_each_key(const std::vector<KeyValue>& tags);
 [[nodiscard]] bool is_prompt(const std::vector<KeyValue>& tags);
+// Those that `model` does not have yet; the same once more is no error, another value is
+// kInvalidParameterValue.
+[[nodiscard]] std::vector<KeyValue> not_yet_logged(const LoggedModel& model,
+                                                   const std::vector<KeyValue>& params);
 // "Latest" in any case: the newest version, not an alias that is kept.
 [[nodiscard]] bool is_latest_alias(std::string_view alias);
 

@@ -1,5 +1,6 @@
 #include <ivory/tracking/open_store.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <system_error>
@@ -7,6 +8,7 @@
 #include <ivory/base/error.h>
 
 #include "rest/rest_tracking_store.h"
+#include "schema.h"
 #include "sql_tracking_store.h"
 #include "sqlite_uri.h"
 
@@ -34,6 +36,26 @@ std::shared_ptr<TrackingStore> open_sqlite(std::string_view uri, const StoreOpti
                                             default_artifact_root(options));
 }
 
+storage::DatabaseOptions postgres_options(std::string_view uri, const StoreOptions& options) {
+  storage::DatabaseOptions database;
+  database.server = uri;
+  database.mode =
+      options.access == Access::kReadOnly ? storage::OpenMode::kReadOnly : storage::OpenMode::kCreate;
+  database.durability = options.durability;
+  return database;
+}
+
+std::shared_ptr<TrackingStore> open_postgres(std::string_view uri, const StoreOptions& options) {
+  return std::make_shared<SqlTrackingStore>(postgres_options(uri, options), working_directory_of(options),
+                                            default_artifact_root(options));
+}
+
+bool postgres_exists(std::string_view uri, const StoreOptions& options) {
+  auto database = postgres_options(uri, options);
+  database.mode = storage::OpenMode::kReadOnly;
+  return !storage::Database(database).read(is_empty_database);
+}
+
 std::shared_ptr<TrackingStore> open_rest(std::string_view uri, const StoreOptions& options) {
   return std::make_shared<RestTrackingStore>(uri, options);
 }
@@ -41,25 +63,31 @@ std::shared_ptr<TrackingStore> open_rest(std::string_view uri, const StoreOption
 // A server is there or opening it says that it is not.
 bool rest_exists(std::string_view, const StoreOptions&) { return true; }
 
-struct Scheme {
-  std::string_view name;
-  std::shared_ptr<TrackingStore> (*open)(std::string_view uri, const StoreOptions& options);
-  bool (*exists)(std::string_view uri, const StoreOptions& options);
-};
-
 // A further kind of store is one more line here.
 constexpr std::array kSchemes{
-    Scheme{"sqlite", open_sqlite, sqlite_exists},
-    Scheme{"http", open_rest, rest_exists},
-    Scheme{"https", open_rest, rest_exists},
+    StoreScheme{"sqlite", open_sqlite, sqlite_exists},
+    StoreScheme{"postgresql", open_postgres, postgres_exists},
+    StoreScheme{"http", open_rest, rest_exists},
+    StoreScheme{"https", open_rest, rest_exists},
 };
 
-const Scheme& get_scheme(std::string_view uri) {
+std::vector<std::string> names_of(std::span<const StoreScheme> further) {
+  std::vector<std::string> names;
+  for (const StoreScheme& scheme : kSchemes) names.emplace_back(scheme.name);
+  for (const StoreScheme& scheme : further) names.emplace_back(scheme.name);
+  return names;
+}
+
+const StoreScheme& get_scheme(std::string_view uri, std::span<const StoreScheme> further) {
   const std::string_view name = uri.substr(0, uri.find(':'));
-  for (const Scheme& scheme : kSchemes) {
-    if (uri.size() > name.size() && scheme.name == name) return scheme;
-  }
-  const auto known = store_schemes();
+  const auto is_asked_for = [&](const StoreScheme& scheme) {
+    return uri.size() > name.size() && scheme.name == name;
+  };
+  const auto* const own = std::find_if(kSchemes.begin(), kSchemes.end(), is_asked_for);
+  if (own != kSchemes.end()) return *own;
+  const auto other = std::find_if(further.begin(), further.end(), is_asked_for);
+  if (other != further.end()) return *other;
+  const auto known = names_of(further);
   throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) + "': unknown scheme" +
                                                did_you_mean(name, known) + " (supported: " + join(known) +
                                                ")");
@@ -68,18 +96,13 @@ const Scheme& get_scheme(std::string_view uri) {
 }  // namespace
 
 std::shared_ptr<TrackingStore> open_store(std::string_view uri, const StoreOptions& options) {
-  return get_scheme(uri).open(uri, options);
+  return get_scheme(uri, options.further).open(uri, options);
 }
 
 bool store_exists(std::string_view uri, const StoreOptions& options) {
-  return get_scheme(uri).exists(uri, options);
+  return get_scheme(uri, options.further).exists(uri, options);
 }
 
-std::vector<std::string> store_schemes() {
-  std::vector<std::string> names;
-  names.reserve(kSchemes.size());
-  for (const Scheme& scheme : kSchemes) names.emplace_back(scheme.name);
-  return names;
-}
+std::vector<std::string> store_schemes() { return names_of({}); }
 
 }  // namespace ivory::tracking

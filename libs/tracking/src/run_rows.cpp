@@ -88,20 +88,25 @@ std::string list_of_integers(const Connection& connection) {
 }
 
 // What begins with a prefix lies between it and the text after all that begin with it.
-void select_id_prefix(RunSelection& selection, const std::string& prefix) {
+void select_id_prefix(RunSelection& selection, const std::string& prefix, storage::Dialect dialect) {
   if (prefix.empty()) return;
   std::string after = prefix;
   while (!after.empty() && static_cast<unsigned char>(after.back()) == 0xFF) after.pop_back();
-  selection.add("r.run_uuid >= ?", prefix);
+  const std::string column =
+      dialect == storage::Dialect::kPostgres ? "r.run_uuid COLLATE \"C\"" : "r.run_uuid";
+  selection.add(column + " >= ?", prefix);
   if (after.empty()) return;
   after.back() = static_cast<char>(static_cast<unsigned char>(after.back()) + 1);
-  selection.add("r.run_uuid < ?", after);
+  selection.add(column + " < ?", after);
 }
 
 // As one value: a list of any length then is one and the same statement.
-void select_ids(RunSelection& selection, const std::vector<std::string>& ids) {
+void select_ids(RunSelection& selection, const std::vector<std::string>& ids, storage::Dialect dialect) {
   if (ids.empty()) return;
-  selection.add("r.run_uuid IN (SELECT value FROM json_each(?))", Params(ids).to_json());
+  selection.add(dialect == storage::Dialect::kPostgres
+                    ? "r.run_uuid IN (SELECT value FROM json_array_elements_text(CAST(? AS json)))"
+                    : "r.run_uuid IN (SELECT value FROM json_each(?))",
+                Params(ids).to_json());
 }
 
 constexpr std::string_view kHasParent =
@@ -139,13 +144,13 @@ std::string_view lifecycle_condition(ViewType view) {
   return "1 = 1";
 }
 
-RunSelection select_runs(const RunQuery& query) {
+RunSelection select_runs(const RunQuery& query, storage::Dialect dialect) {
   RunSelection selection;
   select_experiments(selection, query.experiment_ids);
   if (query.view != ViewType::kAll) selection.add("r." + std::string(lifecycle_condition(query.view)));
   if (!query.name.empty()) selection.add("r.name = ?", query.name);
-  select_id_prefix(selection, query.id_prefix);
-  select_ids(selection, query.run_ids);
+  select_id_prefix(selection, query.id_prefix, dialect);
+  select_ids(selection, query.run_ids, dialect);
   if (query.deleted_before) selection.add("r.deleted_time < ?", *query.deleted_before);
   if (query.status) selection.add("r.status = ?", to_text(*query.status));
   if (!query.parent_run_id.empty())

@@ -38,7 +38,7 @@ class RunSelection {
   std::vector<Value> values_;
 };
 
-[[nodiscard]] RunSelection select_runs(const RunQuery& query);
+[[nodiscard]] RunSelection select_runs(const RunQuery& query, storage::Dialect dialect);
 
 // What is read of a run beside its row.
 struct RunParts {

@@ -32,8 +32,15 @@ const std::vector<UsedTable>& used_tables() {
   return kTables;
 }
 
+bool is_on_server(const storage::Connection& connection) {
+  return connection.dialect() == storage::Dialect::kPostgres;
+}
+
 std::vector<std::string> columns_of(storage::Connection& connection, std::string_view table) {
-  auto query = connection.query("SELECT name FROM pragma_table_info(?)");
+  auto query = connection.query(
+      is_on_server(connection) ? "SELECT column_name FROM information_schema.columns WHERE table_schema = "
+                                 "current_schema() AND table_name = ?"
+                               : "SELECT name FROM pragma_table_info(?)");
   query.bind(table);
   std::vector<std::string> columns;
   while (query.next()) columns.emplace_back(query.text(0));
@@ -43,7 +50,11 @@ std::vector<std::string> columns_of(storage::Connection& connection, std::string
 }  // namespace
 
 bool is_empty_database(storage::Connection& connection) {
-  auto query = connection.query("SELECT 1 FROM sqlite_master LIMIT 1");
+  auto query = connection.query(
+      is_on_server(connection)
+          ? "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name IN "
+            "('alembic_version', 'experiments', 'runs', 'metrics', 'params', 'tags') LIMIT 1"
+          : "SELECT 1 FROM sqlite_master LIMIT 1");
   return !query.next();
 }
 
@@ -66,7 +77,7 @@ void add_default_workspace(storage::Connection& connection) {
 
 void create_schema(storage::Connection& connection, SchemaHead head,
                    const std::string& default_artifact_location, TimeMs now) {
-  connection.execute(mlflow_schema(head));
+  connection.execute(is_on_server(connection) ? mlflow_postgres_schema() : mlflow_schema(head));
   create_own_indexes(connection);
   connection.query("INSERT INTO alembic_version (version_num) VALUES (?)").bind(revision_of(head)).run();
   if (head == SchemaHead::kMlflow3_11) add_default_workspace(connection);

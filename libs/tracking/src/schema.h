@@ -17,7 +17,10 @@ inline constexpr std::string_view kDefaultExperimentId = "0";
 // The statements that make all tables and indexes of that head.
 [[nodiscard]] std::string_view mlflow_schema(SchemaHead head) noexcept;
 
-// True for a file without a single table.
+// The same of MLflow 3.11 on PostgreSQL.
+[[nodiscard]] std::string_view mlflow_postgres_schema() noexcept;
+
+// True for a file without a single table, and for a database on a server without one of MLflow's.
 [[nodiscard]] bool is_empty_database(storage::Connection& connection);
 
 // Makes the schema with the rows that MLflow leaves in a new database.

@@ -1,6 +1,5 @@
 #include "sql_logged_models.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -37,24 +36,6 @@ LoggedModel get_model(Connection& connection, std::string_view model_id) {
   LoggedModel model = read_logged_model(query);
   complete(connection, model);
   return model;
-}
-
-// Those that `model` does not have; the same once more is no error.
-std::vector<KeyValue> not_yet_logged(const LoggedModel& model, const std::vector<KeyValue>& params) {
-  std::vector<KeyValue> fresh;
-  for (const KeyValue& param : params) {
-    const auto logged = std::find_if(model.params.begin(), model.params.end(),
-                                     [&](const KeyValue& other) { return other.key == param.key; });
-    if (logged == model.params.end()) {
-      fresh.push_back(param);
-    } else if (logged->value != param.value) {
-      throw StoreError(Refusal::kInvalidParameterValue,
-                       "Changing param values is not allowed. Param with key='" + param.key +
-                           "' was already logged with value='" + logged->value + "' for model ID='" +
-                           model.model_id + "'. Attempted logging new value '" + param.value + "'.");
-    }
-  }
-  return fresh;
 }
 
 void insert_params(Connection& connection, const LoggedModel& model, const std::vector<KeyValue>& params) {

@@ -238,13 +238,7 @@ ModelVersion SqlModelRegistry::update_model_version(std::string_view name, std::
 
 ModelVersion SqlModelRegistry::transition_stage(std::string_view name, std::string_view version,
                                                 std::string_view stage, bool archive_existing) {
-  const std::string_view wanted = canonical_stage(stage);
-  if (archive_existing && !is_active_stage(wanted)) {
-    throw StoreError(Refusal::kInvalidParameterValue,
-                     "Model version transition cannot archive existing model versions because '" +
-                         std::string(stage) +
-                         "' is not an Active stage. Valid stages are ['Staging', 'Production']");
-  }
+  const std::string_view wanted = transition_target(stage, archive_existing);
   check_registered_model_name(name);
   const std::int64_t number = parse_model_version(version);
   return database_.write([&](Connection& connection) {

@@ -14,6 +14,7 @@
 #include "run_identifiers.h"
 #include "run_inputs.h"
 #include "run_rows.h"
+#include "run_rules.h"
 #include "run_search.h"
 #include "schema.h"
 #include "validation.h"
@@ -23,17 +24,9 @@ namespace {
 
 using storage::Connection;
 
-constexpr std::string_view kUnknownUser = "unknown";
+constexpr std::string_view kExperimentNames = "names of experiments";
 
 std::string in_quotes(std::string_view text) { return "'" + std::string(text) + "'"; }
-
-std::string experiment_exists(std::string_view name) {
-  return "Experiment(name=" + std::string(name) + ") already exists.";
-}
-
-[[noreturn]] void fail_no_run(std::string_view id) {
-  throw Error(ErrorCode::kNotFound, "Run with id=" + std::string(id) + " not found");
-}
 
 // Returns its experiment.
 std::int64_t check_run_is_active(Connection& connection, std::string_view run_id) {
@@ -53,7 +46,7 @@ StoredValue to_stored(double value) {
   constexpr double kLargest = std::numeric_limits<double>::max();
   if (std::isnan(value)) return {0.0, true};
   if (std::isinf(value)) return {value > 0 ? kLargest : -kLargest, false};
-  return {value, false};
+  return {value + 0.0, false};  // -0.0 becomes 0.0
 }
 
 void upsert_tag(Connection& connection, std::string_view run_id, const KeyValue& tag) {
@@ -74,31 +67,6 @@ void insert_tags(Connection& connection, std::string_view run_id, const std::vec
     upsert_tag(connection, run_id, tag);
     if (tag.key == kRunNameTag) set_run_name_column(connection, run_id, tag.value);
   }
-}
-
-struct ChangedParam {
-  const KeyValue* param;
-  std::string old_value;
-};
-
-// In MLflow's words: those for one param, or those for a batch.
-[[noreturn]] void refuse_changed(std::string_view run_id, const std::vector<ChangedParam>& changed,
-                                 bool one) {
-  const std::string start = "Changing param values is not allowed. Param";
-  if (one) {
-    const auto& [param, old_value] = changed.front();
-    throw Error(ErrorCode::kInvalidArgument,
-                start + " with key=" + in_quotes(param->key) + " was already logged with value=" +
-                    in_quotes(old_value) + " for run ID=" + in_quotes(run_id) +
-                    ". Attempted logging new value " + in_quotes(param->value) + ".");
-  }
-  std::string list;
-  for (const auto& [param, old_value] : changed) {
-    list += (list.empty() ? "{'key': " : ", {'key': ") + python_repr(param->key) +
-            ", 'old_value': " + python_repr(old_value) + ", 'new_value': " + python_repr(param->value) + "}";
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              start + "s were already logged='[" + list + "]' for run ID=" + in_quotes(run_id) + ".");
 }
 
 void insert_params(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& params) {
@@ -188,52 +156,6 @@ std::vector<Metric> all_metrics(Batch& batch) {
   return metrics;
 }
 
-const std::string* find_value(const std::vector<KeyValue>& entries, std::string_view key) {
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const KeyValue& e) { return e.key == key; });
-  return found == entries.end() ? nullptr : &found->value;
-}
-
-// The name that `create` asks for in its name or its tags; empty: the store chooses.
-std::string asked_name(const CreateRun& create) {
-  const std::string* const tag = find_value(create.tags, kRunNameTag);
-  if (tag == nullptr) return create.name;
-  if (!create.name.empty() && create.name != *tag) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "Both 'run_name' argument and 'mlflow.runName' tag are specified, but with different values "
-                "(run_name=" +
-                    in_quotes(create.name) + ", mlflow.runName=" + in_quotes(*tag) + ").");
-  }
-  return *tag;
-}
-
-std::string user_of(const CreateRun& create) {
-  if (!create.user_id.empty()) return create.user_id;
-  const std::string* const tag = find_value(create.tags, kUserTag);
-  return tag != nullptr && !tag->empty() ? *tag : std::string(kUnknownUser);
-}
-
-void check_create(const CreateRun& create) {
-  check_text(create.name, "the run's name");
-  check_text(create.name_prefix, "the prefix of the run's name");
-  check_text(create.user_id, "the run's user");
-  check_text(create.parent_run_id, "the id of the run's parent");
-  for (const KeyValue& tag : create.tags) {
-    check_text(tag.key, "the name of a tag");
-    check_text(tag.value, "a tag's value");
-  }
-}
-
-// The last of each key, as the tables keep them, in order of keys.
-std::vector<KeyValue> in_order_of_keys(const std::vector<KeyValue>& entries) {
-  std::map<std::string, std::string> by_key;
-  for (const KeyValue& entry : entries) by_key[entry.key] = entry.value;
-  std::vector<KeyValue> ordered;
-  ordered.reserve(by_key.size());
-  for (auto& [key, value] : by_key) ordered.push_back({key, value});
-  return ordered;
-}
-
 void insert_run(Connection& connection, const RunRecord& run) {
   connection
       .query(
@@ -299,6 +221,12 @@ void write_experiment_tag(Connection& connection, std::int64_t experiment, const
       .run();
 }
 
+// Until the transaction ends. SQLite's writers come one after the other anyhow.
+void lock_on_server(Connection& connection, std::string_view what) {
+  if (connection.dialect() != storage::Dialect::kPostgres) return;
+  connection.query("SELECT pg_advisory_xact_lock(hashtext(?))").bind("ivory: " + std::string(what)).run();
+}
+
 }  // namespace
 
 SqlTrackingStore::SqlTrackingStore(storage::DatabaseOptions options, std::filesystem::path working_directory,
@@ -313,10 +241,11 @@ SqlTrackingStore::SqlTrackingStore(storage::DatabaseOptions options, std::filesy
 void SqlTrackingStore::prepare_database() {
   if (database_.read(is_empty_database)) {
     if (database_.is_read_only()) {
-      throw Error(ErrorCode::kNotFound, "database " + in_quotes(database_.path().string()) + " is empty");
+      throw Error(ErrorCode::kNotFound, "database " + in_quotes(database_.name()) + " is empty");
     }
     database_.switch_to_wal();
     database_.write([&](Connection& connection) {
+      lock_on_server(connection, "schema");
       if (!is_empty_database(connection)) return;  // another process was first
       create_schema(connection, kNewestSchemaHead, append_to_location(artifact_root_, kDefaultExperimentId),
                     now_ms());
@@ -325,7 +254,7 @@ void SqlTrackingStore::prepare_database() {
   const auto missing = database_.read(missing_from_schema);
   if (!missing.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "database " + in_quotes(database_.path().string()) +
+                "database " + in_quotes(database_.name()) +
                     " is not a tracking database that can serve: it has no " + join(missing) +
                     "; expected the tables of MLflow 2.17 or newer (an older one: `mlflow db upgrade`)");
   }
@@ -382,6 +311,7 @@ std::string SqlTrackingStore::create_experiment(std::string_view name, std::stri
     location = (working_directory_ / location).lexically_normal().string();
   }
   return database_.write([&](Connection& connection) {
+    lock_on_server(connection, kExperimentNames);
     if (experiment_id_by_name(connection, name)) {
       throw StoreError(Refusal::kResourceAlreadyExists, experiment_exists(name));
     }
@@ -409,6 +339,7 @@ ExperimentRecord SqlTrackingStore::find_or_create_experiment(std::string_view na
   auto found = find_experiment(name);
   if (!found) {
     const std::string id = database_.write([&](Connection& connection) {
+      lock_on_server(connection, kExperimentNames);
       // Another process may have made it meanwhile.
       const auto present = experiment_id_by_name(connection, name);
       return present ? std::to_string(*present) : insert_experiment(connection, name, {});
@@ -474,6 +405,7 @@ void SqlTrackingStore::rename_experiment(std::string_view experiment_id, std::st
   database_.write([&](Connection& connection) {
     if (loaded_experiment(connection, id).lifecycle_stage != LifecycleStage::kActive)
       throw StoreError(Refusal::kInvalidState, "Cannot rename a non-active experiment.");
+    lock_on_server(connection, kExperimentNames);
     const auto taken = experiment_id_by_name(connection, new_name);
     if (taken && *taken != id)
       throw StoreError(Refusal::kBadRequest, ErrorCode::kConflict, experiment_exists(new_name));
@@ -483,10 +415,26 @@ void SqlTrackingStore::rename_experiment(std::string_view experiment_id, std::st
   });
 }
 
+// On a server processes write at once, so they take turns.
+std::string SqlTrackingStore::next_number_on_server(Connection& connection, std::int64_t experiment_id,
+                                                    const std::string& prefix) {
+  lock_on_server(connection, "names of " + std::to_string(experiment_id));
+  auto names = connection.query(
+      "SELECT max(CAST(substr(name, ?1) AS NUMERIC)) FROM runs WHERE experiment_id = ?2 AND "
+      "left(name, ?3) = ?4 AND substr(name, ?1) ~ '^(0|[1-9][0-9]{0,17})$'");
+  const std::string start = prefix + "#";
+  const auto characters = static_cast<std::int64_t>(count_characters(start));
+  names.bind(characters + 1, experiment_id, characters, start);
+  const std::int64_t largest = names.next() ? names.find_integer(0).value_or(-1) : -1;
+  return start + std::to_string(largest + 1);
+}
+
 // The largest number ever seen, plus one. The first run of a process reads all names of the kind; later ones
 // read only the rows that have come since, so that the cost does not grow with the experiment.
 std::string SqlTrackingStore::next_numbered_name(Connection& connection, std::int64_t experiment_id,
                                                  const std::string& prefix) {
+  if (connection.dialect() == storage::Dialect::kPostgres)
+    return next_number_on_server(connection, experiment_id, prefix);
   const auto [entry, is_first] = numbers_seen_.try_emplace({experiment_id, prefix});
   NumbersSeen& seen = entry->second;
   const auto see = [&](storage::Query& names) {
@@ -551,7 +499,7 @@ std::optional<RunRecord> SqlTrackingStore::find_run(std::string_view run_id) con
 }
 
 std::vector<RunRecord> SqlTrackingStore::list_runs(const RunQuery& query) const {
-  const RunSelection selection = select_runs(query);
+  const RunSelection selection = select_runs(query, database_.dialect());
   const RunParts parts{query.with_metrics, query.with_params, query.with_tags, query.with_inputs,
                        has_models_};
   return database_.read(

@@ -71,6 +71,8 @@ class SqlTrackingStore final : public TrackingStore {
   void need_models() const;
   std::string insert_experiment(storage::Connection& connection, std::string_view name,
                                 const std::string& artifact_location);
+  static std::string next_number_on_server(storage::Connection& connection, std::int64_t experiment_id,
+                                           const std::string& prefix);
   std::string next_numbered_name(storage::Connection& connection, std::int64_t experiment_id,
                                  const std::string& prefix);
 

@@ -29,12 +29,6 @@ constexpr std::size_t kMaxInputTagValue = 500;
   refuse("Invalid value " + python_json(value) + " for parameter '" + parameter + "' supplied: " + reason);
 }
 
-// Number of characters of valid UTF-8.
-std::size_t count_characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 std::string cut(const std::string& text, std::size_t characters) {
   if (text.size() <= characters) return text;
   std::size_t seen = 0;
@@ -123,6 +117,11 @@ class Places {
 };
 
 }  // namespace
+
+std::size_t count_characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
 
 void check_text(std::string_view text, std::string_view what) {
   if (find_invalid_utf8(text) != std::string_view::npos) refuse(std::string(what) + " is not UTF-8 text");

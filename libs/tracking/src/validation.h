@@ -18,6 +18,9 @@ inline constexpr std::size_t kMaxExperimentNameLength = 500;
 // UTF-8 without NUL. `what` names the text in the message ("param 'lr'").
 void check_text(std::string_view text, std::string_view what);
 
+// Of valid UTF-8.
+[[nodiscard]] std::size_t count_characters(std::string_view text);
+
 // At most `limit` characters; `parameter` is its name in the message.
 void check_length(std::string_view text, std::size_t limit, std::string_view parameter);
 

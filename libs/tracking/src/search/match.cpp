@@ -8,21 +8,13 @@
 #include <ivory/base/utf8.h>
 #include <ivory/tracking/search.h>
 
+#include "fields.h"
+
 namespace ivory::tracking {
 namespace {
 
 using Entity = SearchEntity;
-
-// What a record has under a key: nothing, a number or a text.
-using Field = std::variant<std::monostate, double, std::string_view>;
-
-Field time_field(const std::optional<TimeMs>& time) {
-  return time ? Field(static_cast<double>(*time)) : Field();
-}
-
-Field text_field(const std::string* text) {
-  return text != nullptr ? Field(std::string_view(*text)) : Field();
-}
+using Field = SearchField;
 
 Field attribute_of(const RunRecord& run, std::string_view key) {
   if (key == "run_id") return std::string_view(run.run_id);
@@ -63,50 +55,6 @@ Field field_of(const ExperimentRecord& experiment, Entity entity, std::string_vi
   return time_field(key == "creation_time" ? experiment.creation_time : experiment.last_update_time);
 }
 
-template <class T>
-bool compare(const T& left, Comparator comparator, const T& right) {
-  switch (comparator) {
-    case Comparator::kEqual:
-      return left == right;
-    case Comparator::kNotEqual:
-      return left != right;
-    case Comparator::kLess:
-      return left < right;
-    case Comparator::kLessEqual:
-      return left <= right;
-    case Comparator::kGreater:
-      return left > right;
-    case Comparator::kGreaterEqual:
-      return left >= right;
-    default:
-      return false;
-  }
-}
-
-bool text_matches(std::string_view text, const SearchCondition& condition) {
-  if (const auto* const list = std::get_if<std::vector<std::string>>(&condition.value)) {
-    const bool is_in = std::find(list->begin(), list->end(), text) != list->end();
-    return is_in == (condition.comparator == Comparator::kIn);
-  }
-  const auto* const value = std::get_if<std::string>(&condition.value);
-  if (value == nullptr) return false;
-  if (condition.comparator == Comparator::kLike) return matches_pattern(text, *value, false);
-  if (condition.comparator == Comparator::kIlike) return matches_pattern(text, *value, true);
-  return compare(text, condition.comparator, std::string_view(*value));
-}
-
-bool field_matches(const Field& field, const SearchCondition& condition) {
-  const bool is_there = !std::holds_alternative<std::monostate>(field);
-  if (condition.comparator == Comparator::kIsNull) return !is_there;
-  if (condition.comparator == Comparator::kIsNotNull) return is_there;
-  if (const auto* const number = std::get_if<double>(&field)) {
-    const auto* const value = std::get_if<double>(&condition.value);
-    return value != nullptr && compare(*number, condition.comparator, *value);
-  }
-  const auto* const text = std::get_if<std::string_view>(&field);
-  return text != nullptr && text_matches(*text, condition);
-}
-
 bool input_matches(const DatasetInput& input, const SearchCondition& condition) {
   if (condition.key == "name") return text_matches(input.dataset.name, condition);
   if (condition.key == "digest") return text_matches(input.dataset.digest, condition);
@@ -122,26 +70,11 @@ bool is_met(const RunRecord& run, const SearchCondition& condition) {
                      [&](const DatasetInput& input) { return input_matches(input, condition); });
 }
 
-// Numbers and texts before NaN before nothing.
-int rank_of(const Field& field) {
-  if (std::holds_alternative<std::monostate>(field)) return 2;
-  const auto* const number = std::get_if<double>(&field);
-  return number != nullptr && std::isnan(*number) ? 1 : 0;
-}
-
-// Less than 0 if `left` comes first.
-int order_of(const Field& left, const Field& right, bool ascending) {
-  const int rank = rank_of(left);
-  if (rank != rank_of(right)) return rank - rank_of(right);
-  if (rank != 0 || left == right) return 0;
-  return (left < right) == ascending ? -1 : 1;
-}
-
 template <class Record>
 int order_of(const Record& left, const Record& right, const std::vector<SearchOrder>& order) {
   for (const SearchOrder& key : order) {
-    const int result =
-        order_of(field_of(left, key.entity, key.key), field_of(right, key.entity, key.key), key.ascending);
+    const int result = compare_fields(field_of(left, key.entity, key.key),
+                                      field_of(right, key.entity, key.key), key.ascending);
     if (result != 0) return result;
   }
   return 0;

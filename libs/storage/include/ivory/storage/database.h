@@ -50,8 +50,8 @@ class Database {
   auto write_statement(const F& job, Durability durability) {
     return returned_by([this, durability](const Job& run) { run_write(run, durability, true); }, job);
   }
-  // Runs `job` over one snapshot. It may be run again from its start if another process is in the way, so it
-  // changes nothing outside itself.
+  // Runs `job` over one snapshot. It may be run again from its start if another process is in the way or a
+  // server was started again, so it changes nothing outside itself.
   template <class F>
   auto read(const F& job) const {
     return returned_by([this](const Job& run) { run_read(run); }, job);
@@ -96,6 +96,8 @@ class Database {
 
   void run_write(const Job& job, Durability durability, bool is_statement = false);
   void run_read(const Job& job) const;
+  // `is_lost`: whether the connection was, when it throws.
+  void read_once(const Job& job, bool& is_lost) const;
   void commit_group(const std::vector<Waiter*>& group);
   void run_jobs(Connection& connection, const std::vector<Waiter*>& group);
   void begin_write(Connection& connection) const;

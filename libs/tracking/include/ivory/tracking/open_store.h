@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ enum class Access {
   kReadOnly,   // must exist, and nothing in it changes
 };
 
+struct StoreScheme;
+
 struct StoreOptions {
   Durability durability = Durability::kProcess;
   // What relative paths in URIs start from; empty: the process's. The artifact root is mlruns in it.
@@ -28,6 +31,15 @@ struct StoreOptions {
   // Where artifacts of experiments without a place of their own lie: an absolute path or a URI
   // ("mlflow-artifacts:"); empty: mlruns in the working directory.
   std::string artifact_root = {};  // NOLINT(readability-redundant-member-init)
+  // Kinds of stores beyond those that this library knows; they live as long as the program.
+  std::span<const StoreScheme> further = {};  // NOLINT(readability-redundant-member-init)
+};
+
+// A kind of store by how its URIs begin: "sqlite".
+struct StoreScheme {
+  std::string_view name;
+  std::shared_ptr<TrackingStore> (*open)(std::string_view uri, const StoreOptions& options);
+  bool (*exists)(std::string_view uri, const StoreOptions& options);
 };
 
 // Opens the store of `uri`: sqlite:///relative.db, sqlite:////absolute.db. A new database has the schema of

@@ -1,0 +1,19 @@
+// Stores in MLflow's folders: file:./mlruns.
+#pragma once
+#include <ivory/tracking/open_store.h>
+
+namespace ivory::tracking {
+
+// For StoreOptions::further. URIs: file:relative/folder, file:/absolute/folder, file:///absolute/folder. A
+// folder that is not there is made, with the experiment Default; its artifacts lie in it, too
+// (StoreOptions::artifact_root, if given).
+//
+// Layout: that of MLflow's FileStore, which reads it (with MLFLOW_ALLOW_FILE_STORE=true) and may write beside
+// it. Processes: any number; those of Ivory write one after the other (a lock in the folder), MLflow's take
+// no lock. Durability: each file is replaced whole, points of a metric are appended in one write. A batch is
+// checked before anything is written, but is no transaction: a process that is killed in it may leave its
+// beginning. Differences from SQL stores: infinities and -0.0 are kept; ids of experiments are 18 random
+// digits.
+[[nodiscard]] const StoreScheme& file_store_scheme() noexcept;
+
+}  // namespace ivory::tracking
