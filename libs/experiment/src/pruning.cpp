@@ -26,7 +26,7 @@ void Pruning::on_init_begin(Run& run) const {
                 "a trial's run needs a monitor; expected a member `monitor` before `pruning`");
 }
 
-void Pruning::on_epoch_end(Run& run) {
+void Pruning::on_epoch_end(Run& run) const {
   if (!in_trial()) return;
   const std::int64_t step = run.find<Monitor>()->epoch();
   if (judge(run.find<Monitor>()->scores(), step)) run.prune(step);

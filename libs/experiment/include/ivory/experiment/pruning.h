@@ -34,7 +34,7 @@ class Pruning {
 
   // Errors: kInvalidArgument in a trial whose run has no monitor before it.
   void on_init_begin(Run& run) const;
-  void on_epoch_end(Run& run);
+  void on_epoch_end(Run& run) const;
 
  private:
   Judge judge_;
