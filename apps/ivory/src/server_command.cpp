@@ -18,6 +18,7 @@
 #include <ivory/server/api.h>
 #include <ivory/server/passwords.h>
 #include <ivory/tracking/open_store.h>
+#include <ivory/tracking_file/file_store.h>
 
 namespace ivory {
 namespace {
@@ -174,6 +175,7 @@ class ServerCommand : public Command {
     options.working_directory = folder();
     options.access = read_only_ ? tracking::Access::kReadOnly : tracking::Access::kReadWrite;
     options.artifact_root = "mlflow-artifacts:";
+    options.further = {&tracking::file_store_scheme(), 1};
     return tracking::open_store(store_uri_, options);
   }
 

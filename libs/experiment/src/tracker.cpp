@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <ivory/base/error.h>
+#include <ivory/tracking_file/file_store.h>
 
 namespace ivory {
 
@@ -10,7 +11,9 @@ Tracker::Tracker(std::string tracking_uri, Durability durability)
     : uri_(std::move(tracking_uri)), durability_(durability) {}
 
 tracking::StoreOptions Tracker::options() const {
-  return {.durability = durability_, .working_directory = directory_};
+  return {.durability = durability_,
+          .working_directory = directory_,
+          .further = {&tracking::file_store_scheme(), 1}};
 }
 
 tracking::TrackingStore& Tracker::store() {
