@@ -40,8 +40,8 @@ std::vector<ModelMetric> read_metrics(const fs::path& folder, const std::string&
   const auto rank = [](const ModelMetric& point) {
     return std::tie(point.metric.key, point.metric.timestamp_ms, point.metric.step, point.run_id);
   };
-  std::stable_sort(metrics.begin(), metrics.end(),
-                   [&](const ModelMetric& a, const ModelMetric& b) { return rank(a) < rank(b); });
+  std::sort(metrics.begin(), metrics.end(),
+            [&](const ModelMetric& a, const ModelMetric& b) { return rank(a) < rank(b); });
   // One point of a run and a step is one, as in databases.
   metrics.erase(std::unique(metrics.begin(), metrics.end(),
                             [&](const ModelMetric& a, const ModelMetric& b) { return rank(a) == rank(b); }),

@@ -116,7 +116,7 @@ bool matches_registered(const Record& record, const std::vector<SearchCondition>
 
 template <class Record>
 void sort_registered(std::vector<Record>& records, const std::vector<SearchOrder>& order) {
-  std::stable_sort(records.begin(), records.end(), [&](const Record& left, const Record& right) {
+  std::sort(records.begin(), records.end(), [&](const Record& left, const Record& right) {
     for (const SearchOrder& key : order) {
       const int result = compare_fields(field_of(left, key.entity, key.key),
                                         field_of(right, key.entity, key.key), key.ascending);
@@ -157,7 +157,7 @@ void sort_records(std::vector<ModelVersion>& versions, const std::vector<SearchO
 }
 
 void sort_records(std::vector<LoggedModel>& models, const std::vector<LoggedModelSort>& order) {
-  std::stable_sort(models.begin(), models.end(), [&](const LoggedModel& left, const LoggedModel& right) {
+  std::sort(models.begin(), models.end(), [&](const LoggedModel& left, const LoggedModel& right) {
     for (const LoggedModelSort& sort : order) {
       const int result = compare_fields(field_of(left, sort), field_of(right, sort), sort.order.ascending);
       if (result != 0) return result < 0;
