@@ -144,6 +144,7 @@ class TypeDeclaration {
   template <class... A, std::size_t... I>
   static Value construct(const TypeCode& self, [[maybe_unused]] std::span<Value> values,
                          std::index_sequence<I...> /*order*/) {
+    // NOLINTNEXTLINE(misc-const-correctness): it changes unless there are no arguments
     std::tuple<typename Convert<A>::Stored...> stored{
         detail::convert_arg<A>(self.info.args[I].name, values[I])...};
     return Value::object(std::make_shared<T>(Convert<A>::pass(std::get<I>(stored))...), &self);
