@@ -65,8 +65,8 @@ TEST_F(MLflowsFolders, HaveTheExperimentsThatMLflowSees) {
   EXPECT_THAT(store_->list_experiments(ViewType::kAll), SizeIs(wanted.size()));
   for (const json& want : wanted) {
     const auto record = store_->get_experiment(want["experiment_id"].get<std::string>());
-    EXPECT_EQ(record.name, want["name"]);
-    EXPECT_EQ(record.artifact_location, want["artifact_location"]);
+    EXPECT_EQ(record.name, want["name"].get<std::string>());
+    EXPECT_EQ(record.artifact_location, want["artifact_location"].get<std::string>());
     EXPECT_EQ(to_text(record.lifecycle_stage), want["lifecycle_stage"].get<std::string>());
     EXPECT_EQ(record.creation_time, want["creation_time"].get<TimeMs>());
     EXPECT_EQ(to_map(record.tags), (want["tags"].get<std::map<std::string, std::string>>())) << record.name;
@@ -78,11 +78,11 @@ TEST_F(MLflowsFolders, HaveTheRunsThatMLflowSees) {
   for (const auto& [name, want] : expected_["runs"].items()) {
     const auto run = store_->get_run(id_of(name));
     const json& info = want["info"];
-    EXPECT_EQ(run.name, info["run_name"]);
-    EXPECT_EQ(run.experiment_id, info["experiment_id"]);
+    EXPECT_EQ(run.name, info["run_name"].get<std::string>());
+    EXPECT_EQ(run.experiment_id, info["experiment_id"].get<std::string>());
     EXPECT_EQ(to_text(run.status), info["status"].get<std::string>());
-    EXPECT_EQ(run.user_id, info["user_id"]);
-    EXPECT_EQ(run.artifact_uri, info["artifact_uri"]);
+    EXPECT_EQ(run.user_id, info["user_id"].get<std::string>());
+    EXPECT_EQ(run.artifact_uri, info["artifact_uri"].get<std::string>());
     EXPECT_EQ(to_text(run.lifecycle_stage), info["lifecycle_stage"].get<std::string>());
     EXPECT_EQ(run.start_time, info["start_time"].get<TimeMs>());
     EXPECT_EQ(run.end_time.has_value(), info["end_time"].is_number());
@@ -157,7 +157,7 @@ TEST_F(MLflowsFolders, HaveTheModelsThatMLflowSees) {
             expected_["model_versions"].size());
   const json& want = expected_["logged_model"];
   const auto logged = store_->logged_models().get_logged_model(want["model_id"].get<std::string>());
-  EXPECT_EQ(logged.name, want["name"]);
+  EXPECT_EQ(logged.name, want["name"].get<std::string>());
   EXPECT_EQ(logged.status, LoggedModelStatus::kReady);
   ASSERT_THAT(logged.metrics, SizeIs(1));
   EXPECT_EQ(logged.metrics[0].metric.value, 0.33);
