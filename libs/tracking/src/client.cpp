@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <exception>
-#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -56,7 +55,7 @@ struct ActiveRun::State {
       async.spool_folder = directory_of(options) / ".ivory" / "spool";
       async.tracking_uri = options.tracking_uri;
     }
-    logger.emplace(*store, run.run_id, std::move(async));
+    logger = std::make_unique<AsyncLogger>(*store, run.run_id, std::move(async));
   }
 
   void end(RunStatus status) {
@@ -69,8 +68,8 @@ struct ActiveRun::State {
   std::shared_ptr<TrackingStore> store;
   RunRecord run;
   std::unique_ptr<ArtifactStore> artifacts;
-  std::optional<AsyncLogger> logger;
-  std::optional<SystemMetricsThread> system_metrics;
+  std::unique_ptr<AsyncLogger> logger;
+  std::unique_ptr<SystemMetricsThread> system_metrics;
   int exceptions = std::uncaught_exceptions();
   bool ended = false;
 };
@@ -108,7 +107,7 @@ ActiveRun TrackingClient::resume_run(std::string_view run_id) const {
 
 ActiveRun TrackingClient::activate(RunRecord run, bool system_metrics) const {
   auto state = std::make_unique<ActiveRun::State>(options_, store_, std::move(run));
-  if (system_metrics) state->system_metrics.emplace(*state->logger);
+  if (system_metrics) state->system_metrics = std::make_unique<SystemMetricsThread>(*state->logger);
   return ActiveRun(std::move(state));
 }
 
@@ -185,7 +184,7 @@ void ActiveRun::log_inputs(const std::vector<DatasetInput>& datasets) {
 }
 
 ActiveRun ActiveRun::start_nested(const StartRun& start) const {
-  State& parent = state();
+  const State& parent = state();
   StartRun nested = start;
   nested.parent_run_id = parent.run.run_id;
   if (nested.experiment.empty())

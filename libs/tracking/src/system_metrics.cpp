@@ -24,7 +24,8 @@ std::map<std::string, double> memory_table() {
   std::ifstream file("/proc/meminfo");
   for (std::string line; std::getline(file, line);) {
     const auto colon = line.find(':');
-    if (colon != std::string::npos) table[line.substr(0, colon)] = std::atof(line.c_str() + colon + 1) * 1024;
+    if (colon != std::string::npos)
+      table[line.substr(0, colon)] = std::strtod(line.c_str() + colon + 1, nullptr) * 1024;
   }
   return table;
 }
@@ -78,7 +79,7 @@ struct NvmlUtilization {
 
 double variable_or(const char* name, double fallback) {
   const char* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody here sets any
-  const double number = text == nullptr ? 0 : std::atof(text);
+  const double number = text == nullptr ? 0 : std::strtod(text, nullptr);
   return number > 0 ? number : fallback;
 }
 
@@ -98,8 +99,7 @@ struct SystemSampler::Gpus {
   int (*power_limit)(NvmlDevice, unsigned int*) = nullptr;
   std::vector<NvmlDevice> devices;
 
-  Gpus() {
-    library = ::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+  Gpus() : library(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
     if (library == nullptr) return;
     int (*start)() = nullptr;
     int (*count)(unsigned int*) = nullptr;
@@ -180,7 +180,7 @@ void SystemSampler::sample_cpu(NamedNumbers& into) {
   total_ = total;
 }
 
-void SystemSampler::sample_network(NamedNumbers& into) {
+void SystemSampler::sample_network(NamedNumbers& into) const {
   const auto traffic = network_traffic();
   if (!traffic) return;
   into.emplace_back("network_receive_megabytes", traffic->first - received_at_start_);

@@ -33,7 +33,7 @@ class SystemSampler {
  private:
   struct Gpus;
   void sample_cpu(NamedNumbers& into);
-  void sample_network(NamedNumbers& into);
+  void sample_network(NamedNumbers& into) const;
   std::uint64_t busy_ = 0, total_ = 0;                // jiffies
   double received_at_start_ = 0, sent_at_start_ = 0;  // MB
   std::unique_ptr<Gpus> gpus_;

@@ -140,7 +140,7 @@ class Transfer {
                                                           .tags = tags_of(run)}))
                   .first;
     }
-    RunRecord& target = there->second;
+    const RunRecord& target = there->second;
     new_ids_[run.run_id] = target.run_id;
     if (!is_new && (target.lifecycle_stage == LifecycleStage::kDeleted || is_whole(target, run))) {
       ++report_.runs_present;

@@ -90,7 +90,7 @@ RestClient::RestClient(std::string_view tracking_uri, const StoreOptions& option
   static_cast<void>(http_.send({.path = "/health", .repeat = net::Repeat::kNever}));
 }
 
-Json RestClient::call(net::HttpRequest request) const {
+Json RestClient::call(const net::HttpRequest& request) const {
   const net::HttpAnswer answer = http_.send(request);
   const std::string named = request.method + " " + request.path.substr(0, request.path.find('?'));
   check_success(answer, named);
@@ -133,7 +133,7 @@ Json RestClient::change(std::string_view method, std::string_view path, const Js
   if (read_only_) throw Error(ErrorCode::kUnsupported, "this tracking store was opened for reading only");
   net::HttpRequest request = with_json(method, path, body);
   request.repeat = repeat;
-  return call(std::move(request));
+  return call(request);
 }
 
 }  // namespace ivory::tracking

@@ -29,6 +29,7 @@ class RestClient {
   // POST that only asks.
   [[nodiscard]] Json ask(std::string_view path, const Json& body) const;
   // A change: to the same again it comes to the same (kAlways), or not.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): most answers are empty
   Json change(std::string_view method, std::string_view path, const Json& body,
               net::Repeat repeat = net::Repeat::kAlways) const;
 
@@ -36,7 +37,7 @@ class RestClient {
   [[nodiscard]] const net::HttpClient& http() const noexcept { return http_; }
 
  private:
-  [[nodiscard]] Json call(net::HttpRequest request) const;
+  [[nodiscard]] Json call(const net::HttpRequest& request) const;
 
   net::HttpClient http_;
   bool read_only_;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -57,7 +58,7 @@ Json number_json(double value) {
 }
 
 template <class T, class F>
-std::vector<T> vector_from(const Json& list, F&& read) {
+std::vector<T> vector_from(const Json& list, const F& read) {
   std::vector<T> items;
   items.reserve(list.size());
   for (const Json& item : list) items.push_back(read(item));
@@ -243,7 +244,10 @@ LoggedModel logged_model_from(const Json& json) {
   model.tags = pairs_from(list_of(info, "tags"));
   model.params = pairs_from(list_of(data, "params"));
   model.metrics = vector_from<ModelMetric>(list_of(data, "metrics"), model_metric_from);
-  std::ranges::stable_sort(model.metrics, {}, [](const ModelMetric& point) { return point.metric.key; });
+  std::ranges::sort(model.metrics, {}, [](const ModelMetric& point) {
+    const Metric& metric = point.metric;
+    return std::tie(metric.key, point.dataset_name, point.dataset_digest, metric.step, metric.timestamp_ms);
+  });
   return model;
 }
 

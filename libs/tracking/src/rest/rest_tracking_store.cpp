@@ -1,6 +1,8 @@
 #include "rest/rest_tracking_store.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <set>
 #include <tuple>
 
@@ -42,7 +44,7 @@ std::string_view to_text(ViewType view) {
 
 // What `find` gives, or nothing if the server says that it is not there.
 template <class F>
-auto if_there(F&& find) -> std::optional<decltype(find())> {
+auto if_there(const F& find) -> std::optional<decltype(find())> {
   try {
     return find();
   } catch (const StoreError& error) {
@@ -52,7 +54,7 @@ auto if_there(F&& find) -> std::optional<decltype(find())> {
 }
 
 template <class T, class F>
-Page<T> page_from(const Json& answer, std::string_view field, F&& read) {
+Page<T> page_from(const Json& answer, std::string_view field, const F& read) {
   Page<T> page;
   for (const Json& item : list_of(answer, field)) page.items.push_back(read(item));
   page.next_page_token = text_of(answer, "next_page_token");
@@ -284,6 +286,34 @@ std::vector<std::string> RestTrackingStore::all_experiment_ids() const {
   return ids;
 }
 
+namespace {
+
+// Calls `take` with each run that a search finds, page by page, until it says that it has enough.
+template <class F>
+void take_runs(const TrackingStore& store, SearchRuns search, const F& take) {
+  do {
+    Page<RunRecord> page = store.search_runs(search);
+    if (!std::ranges::all_of(page.items, take)) return;
+    search.page_token = std::move(page.next_page_token);
+  } while (!search.page_token.empty());
+}
+
+// The ids of all runs that some run is nested under.
+std::set<std::string> parents_in(const TrackingStore& store, const std::vector<std::string>& experiment_ids) {
+  std::set<std::string> parents;
+  const SearchRuns nested{.experiment_ids = experiment_ids,
+                          .filter = "tags.`" + std::string(kParentRunIdTag) + "` LIKE '%'",
+                          .view = ViewType::kAll,
+                          .max_results = kRunsPerPage};
+  take_runs(store, nested, [&parents](const RunRecord& run) {
+    if (const std::string* const parent = run.find_tag(kParentRunIdTag)) parents.insert(*parent);
+    return true;
+  });
+  return parents;
+}
+
+}  // namespace
+
 std::vector<RunRecord> RestTrackingStore::list_runs(const RunQuery& query) const {
   if (query.deleted_before)
     throw Error(ErrorCode::kUnsupported, "a tracking server does not tell when its runs were deleted");
@@ -292,36 +322,19 @@ std::vector<RunRecord> RestTrackingStore::list_runs(const RunQuery& query) const
                     .max_results = kRunsPerPage,
                     .with_inputs = query.with_inputs};
   if (search.experiment_ids.empty()) search.experiment_ids = all_experiment_ids();
-  const auto find_all = [&](auto&& take) {
-    search.page_token.clear();
-    do {
-      Page<RunRecord> page = search_runs(search);
-      for (RunRecord& run : page.items)
-        if (!take(run)) return;
-      search.page_token = std::move(page.next_page_token);
-    } while (!search.page_token.empty());
-  };
-
   std::set<std::string> parents;
-  if (query.is_parent) {
-    search.view = ViewType::kAll;
-    search.filter = "tags.`" + std::string(kParentRunIdTag) + "` LIKE '%'";
-    find_all([&](const RunRecord& run) {
-      if (const std::string* const parent = run.find_tag(kParentRunIdTag)) parents.insert(*parent);
-      return true;
-    });
-    search.view = query.view;
-  }
+  if (query.is_parent) parents = parents_in(*this, search.experiment_ids);
   const std::vector<std::string> filters = filters_of(query);
   // Newest first is MLflow's own order: no more need be fetched than is wanted.
+  const std::size_t limit = query.limit.value_or(std::numeric_limits<std::size_t>::max());
   const bool ordered = filters.size() == 1;
-  if (query.limit && ordered && is_exact(query))
-    search.max_results = std::clamp<std::int64_t>(static_cast<std::int64_t>(*query.limit), 1, kRunsPerPage);
+  if (ordered && is_exact(query))
+    search.max_results = static_cast<std::int64_t>(std::clamp<std::size_t>(limit, 1, kRunsPerPage));
   std::vector<RunRecord> runs;
   for (const std::string& filter : filters) {
     search.filter = filter;
-    find_all([&](RunRecord& run) {
-      if (query.limit && ordered && runs.size() >= *query.limit) return false;
+    take_runs(*this, search, [&](RunRecord& run) {
+      if (ordered && runs.size() >= limit) return false;
       if (!is_wanted(run, query, parents)) return true;
       leave_out(run, query);
       runs.push_back(std::move(run));
@@ -329,7 +342,7 @@ std::vector<RunRecord> RestTrackingStore::list_runs(const RunQuery& query) const
     });
   }
   std::ranges::sort(runs, is_before);
-  if (query.limit && runs.size() > *query.limit) runs.resize(*query.limit);
+  if (runs.size() > limit) runs.resize(limit);
   return runs;
 }
 
@@ -388,8 +401,9 @@ std::vector<Metric> RestTrackingStore::metric_history(std::string_view run_id, s
     std::ranges::move(page.items, std::back_inserter(points));
     query.page_token = std::move(page.next_page_token);
   } while (!query.page_token.empty());
-  std::ranges::stable_sort(points, {}, [](const Metric& point) {
-    return std::tuple(point.timestamp_ms, point.step, point.value);
+  // A NaN stands where a zero does, as in MLflow's tables.
+  std::ranges::sort(points, {}, [](const Metric& point) {
+    return std::tuple(point.timestamp_ms, point.step, std::isnan(point.value) ? 0.0 : point.value);
   });
   return points;
 }
