@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 #include <ivory/base/error.h>
@@ -11,6 +12,11 @@ namespace ivory {
 
 void Command::declare_common(Options& options) {
   options.option("-C,--directory", directory_, "DIR", "work in this directory");
+  options.option("--tracking-uri", tracking_uri_, "URI",
+                 "where runs are kept: sqlite:///FILE, http(s)://SERVER; wins over client.yml, that over "
+                 "MLFLOW_TRACKING_URI");
+  options.flag("--offline", offline_,
+               "runs for a server go to a store beside the client, until `ivory sync`");
   options.flag("--json", json_, "results as JSON, for other programs");
   options.flag("-q,--quiet", quiet_, "no progress, only results and errors");
   options.flag("-v,--verbose", verbose_, "say more");
@@ -20,6 +26,11 @@ void Command::apply_common() const {
   if (quiet_ && verbose_) throw Error(ErrorCode::kInvalidArgument, "-q and -v exclude each other");
   if (quiet_) set_log_level(LogLevel::kWarning);
   if (verbose_) set_log_level(LogLevel::kDebug);
+  // Read by the tracker of the client, and by worker processes.
+  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread yet
+  if (!tracking_uri_.empty()) setenv("IVORY_TRACKING_URI", tracking_uri_.c_str(), 1);
+  if (offline_) setenv("IVORY_OFFLINE", "1", 1);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 void Command::print(std::string_view text) {
@@ -30,6 +41,7 @@ void Command::print(std::string_view text) {
                 std::string("cannot write to standard output: ") + std::generic_category().message(errno));
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table
 const std::vector<CommandEntry>& command_table() {
   static const std::vector<CommandEntry> kTable{
       {"run", "NAME [KEY=VALUE …]", "train and test; several values make a run for each combination",
@@ -124,6 +136,16 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory server --read-only --cors https://lab.example\n"
        "  ivory server --hash-password < password.txt\n",
        &make_server_command},
+      {"export", "PATH [EXPERIMENT …]", "experiments with their artifacts into a folder to keep or carry",
+       "  ivory export backup            all that are active; again: only what is new\n"
+       "  ivory export backup digits\n",
+       &make_export_command},
+      {"import", "PATH [EXPERIMENT …]", "experiments from an exported folder, or from any store to any other",
+       "  ivory import backup\n"
+       "  ivory import --from sqlite:///mlflow.db --to http://server:5000 digits\n",
+       &make_import_command},
+      {"sync", "", "send to the server what waited while it was away, and runs made offline",
+       "  ivory sync --tracking-uri http://server:5000\n", &make_sync_command},
       {"db", "create|upgrade URI", "tracking databases at the schema of a certain MLflow",
        "  ivory db create sqlite:///mlflow.db                  the newest that Ivory knows\n"
        "  ivory db create --mlflow 2.17 sqlite:///mlflow.db    for an older MLflow beside Ivory\n"

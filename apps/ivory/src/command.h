@@ -38,6 +38,8 @@ class Command {
 
  private:
   std::filesystem::path directory_ = ".";
+  std::string tracking_uri_;
+  bool offline_ = false;
   bool json_ = false, quiet_ = false, verbose_ = false;
 };
 
@@ -69,6 +71,9 @@ std::unique_ptr<Command> make_predict_command();
 std::unique_ptr<Command> make_delete_command();
 std::unique_ptr<Command> make_restore_command();
 std::unique_ptr<Command> make_gc_command();
+std::unique_ptr<Command> make_export_command();
+std::unique_ptr<Command> make_import_command();
+std::unique_ptr<Command> make_sync_command();
 std::unique_ptr<Command> make_db_command();
 std::unique_ptr<Command> make_study_command();
 std::unique_ptr<Command> make_new_command();

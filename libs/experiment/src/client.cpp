@@ -38,6 +38,8 @@ Client::Client(const fs::path& directory, bool tracker)
   if (!tracker) return;
   tracker_ = get<Tracker>("tracker");
   tracker_->set_directory(directory_);
+  const Params* const given = params_.find("tracker");
+  tracker_->take_environment(given != nullptr && given->is_map() && given->contains("tracking_uri"));
 }
 
 Experiment Client::create_experiment(std::string_view name) const {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <ivory/base/error.h>
+#include <ivory/base/log.h>
 #include <ivory/experiment/metrics.h>
 #include <ivory/experiment/monitor.h>
 #include <ivory/experiment/run.h>
@@ -49,16 +50,21 @@ bool is_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan
 Tracking::Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run)
     : tracker_(std::move(tracker)),
       run_(std::move(run)),
-      artifacts_(tracking::open_artifact_store(run_.artifact_uri, tracker_->durability())) {}
+      artifacts_(tracking::open_artifact_store(run_.artifact_uri, tracker_->durability(),
+                                               tracker_->tracking_uri())) {
+  if (!tracker_->is_remote()) return;
+  logger_ = std::make_unique<tracking::AsyncLogger>(
+      tracker_->store(), run_.run_id,
+      tracking::AsyncOptions{.spool_folder = tracker_->directory() / ".ivory" / "spool",
+                             .tracking_uri = tracker_->tracking_uri(),
+                             .durability = tracker_->durability()});
+}
 
 fs::path Tracking::artifact_folder() const { return state_folder({}); }
 
 fs::path Tracking::state_folder(std::string_view state) const {
-  const auto path = artifacts_->local_path(state);
-  if (!path)
-    throw Error(ErrorCode::kUnsupported,
-                "states are kept in local artifact folders, not in " + run_.artifact_uri);
-  return *path;
+  if (const auto path = artifacts_->local_path(state)) return *path;
+  return tracker_->directory() / ".ivory" / "artifacts" / run_.run_id / state;
 }
 
 void Tracking::log_file(std::string_view path, std::string_view bytes) const {
@@ -99,7 +105,23 @@ bool Tracking::is_logged(const tracking::Metric& point) const {
 void Tracking::log(tracking::Batch batch) {
   if (!logged_.empty())
     std::erase_if(batch.metrics, [this](const tracking::Metric& point) { return is_logged(point); });
-  if (!batch.metrics.empty()) tracker_->store().log_batch(run_.run_id, batch);
+  if (batch.metrics.empty()) return;
+  if (logger_ == nullptr) {
+    tracker_->store().log_batch(run_.run_id, batch);
+  } else {
+    logger_->log_batch(std::move(batch));
+    logger_->flush();
+  }
+}
+
+// What cannot be sent stays beside the client.
+void Tracking::send_states() const {
+  if (artifacts_->local_path() || !fs::exists(artifact_folder())) return;
+  try {
+    artifacts_->log_artifacts(artifact_folder());
+  } catch (const Error& error) {
+    log_warning(run_.name + ": " + error.what() + "; its states stay in " + artifact_folder().string());
+  }
 }
 
 // What it exchanges the state with lies beside the artifacts, so that nobody takes it for one.
@@ -163,6 +185,14 @@ void Tracking::end(tracking::RunStatus status, std::string_view error) {
   current_.reset();
   best_.reset();
   has_error_ = !error.empty();
+  if (logger_ != nullptr) {
+    send_states();
+    tracking::RunUpdate update{.status = status, .end_time_ms = tracking::now_ms()};
+    if (has_error_) update.tags.push_back({std::string(kErrorTag), std::string(error)});
+    logger_->update(update);
+    ended_ = true;
+    return;
+  }
   if (has_error_) tracker_->store().set_tag(run_.run_id, {std::string(kErrorTag), std::string(error)});
   tracker_->store().update_run(run_.run_id, {.status = status, .end_time_ms = tracking::now_ms()});
   ended_ = true;

@@ -12,6 +12,7 @@
 #include <ivory/base/params.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/tracking/artifact_store.h>
+#include <ivory/tracking/async_logger.h>
 
 namespace ivory {
 
@@ -21,7 +22,9 @@ class Run;
 // Logs the run's whole parameters as the artifact params.yaml, metrics at the end of
 // each epoch (with best_score and best_epoch), and the states `current` (each epoch), `best` (when the
 // monitor says so) and `test` (after a test) as artifacts.
-// Made by Run::set_tracker(). Threads: those of its run.
+// On a server, metrics go through a spool (tracking/async_logger.h), so that an outage does not stop the run,
+// and the states are kept in .ivory/artifacts beside the client and sent when the run ends. Made by
+// Run::set_tracker(). Threads: those of its run.
 class Tracking {
  public:
   // For a run that is in the store, RUNNING and of this process.
@@ -60,6 +63,7 @@ class Tracking {
  private:
   [[nodiscard]] std::filesystem::path state_folder(std::string_view state) const;
   void keep_best();
+  void send_states() const;
   void log(tracking::Batch batch);
   [[nodiscard]] std::unique_ptr<FolderReplacer> replacer_of(const std::string& state) const;
   [[nodiscard]] bool is_logged(const tracking::Metric& point) const;
@@ -73,6 +77,7 @@ class Tracking {
   std::unique_ptr<FolderReplacer> current_, best_;  // while it runs
   // What was logged before the run went on, by key and step.
   std::map<std::pair<std::string, std::int64_t>, std::vector<double>> logged_;
+  std::unique_ptr<tracking::AsyncLogger> logger_;  // on a server
 };
 
 }  // namespace ivory

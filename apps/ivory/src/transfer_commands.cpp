@@ -1,0 +1,154 @@
+// ivory export, ivory import, ivory sync: experiments from one store to another.
+#include "command.h"
+
+#include <fmt/format.h>
+
+#include <ivory/base/error.h>
+#include <ivory/base/log.h>
+#include <ivory/base/progress.h>
+#include <ivory/experiment/client.h>
+#include <ivory/experiment/tracker.h>
+#include <ivory/tracking/open_store.h>
+#include <ivory/tracking/spool.h>
+#include <ivory/tracking/transfer.h>
+#include <ivory/tracking_file/file_store.h>
+
+namespace ivory {
+namespace {
+
+namespace fs = std::filesystem;
+using tracking::TransferEnd;
+using tracking::TransferReport;
+
+// The client's own store; it lives as long as the tracker.
+TransferEnd end_of(Tracker& tracker) {
+  return {.store = std::shared_ptr<tracking::TrackingStore>(std::shared_ptr<void>(), &tracker.store()),
+          .tracking_uri = tracker.tracking_uri()};
+}
+
+TransferReport transfer_shown(const TransferEnd& from, const TransferEnd& to,
+                              std::vector<std::string> experiments) {
+  std::unique_ptr<Progress> progress;
+  tracking::TransferOptions options{.experiments = std::move(experiments)};
+  options.on_progress = [&progress](const tracking::TransferProgress& now) {
+    if (progress == nullptr)
+      progress = std::make_unique<Progress>("runs", static_cast<std::int64_t>(now.total));
+    progress->update(static_cast<std::int64_t>(now.done), now.experiment + "/" + now.run);
+  };
+  const TransferReport report = tracking::transfer(from, to, options);
+  if (progress != nullptr) progress->finish();
+  return report;
+}
+
+Params as_params(const TransferReport& report) {
+  const auto number = [](std::size_t count) { return Params(static_cast<std::int64_t>(count)); };
+  return Params{{"experiments", number(report.experiments)},
+                {"runs_made", number(report.runs_made)},
+                {"runs_completed", number(report.runs_completed)},
+                {"runs_present", number(report.runs_present)},
+                {"files", number(report.files)}};
+}
+
+std::string as_text(const TransferReport& report) {
+  return fmt::format("{} experiments: {} runs copied, {} completed, {} already there; {} files\n",
+                     report.experiments, report.runs_made, report.runs_completed, report.runs_present,
+                     report.files);
+}
+
+class TransferCommand : public Command {
+ protected:
+  void show(const TransferReport& report) const {
+    print(json() ? as_params(report).to_json(2) + "\n" : as_text(report));
+  }
+};
+
+class ExportCommand : public TransferCommand {
+ public:
+  void declare(Options& options) override {
+    options.word("PATH", path_,
+                 "a folder, new or an earlier export: mlflow.db and mlruns, as MLflow makes them");
+    options.words("EXPERIMENT", experiments_, "which; all that are active otherwise");
+  }
+  int execute() override {
+    const Client client(directory());
+    show(transfer_shown(end_of(*client.tracker()), tracking::open_exported(path_, false), experiments_));
+    return 0;
+  }
+
+ private:
+  std::string path_;
+  std::vector<std::string> experiments_;
+};
+
+class ImportCommand : public TransferCommand {
+ public:
+  void declare(Options& options) override {
+    options.words("PATH", words_, "a folder that `ivory export` made, and which experiments of it");
+    options.option("--from", from_, "URI", "a tracking URI instead of a folder");
+    options.option("--to", to_, "URI", "where to; the client's store otherwise");
+  }
+  int execute() override {
+    std::vector<std::string> experiments = words_;
+    if (from_.empty()) {
+      if (experiments.empty())
+        throw Error(ErrorCode::kInvalidArgument, "say from where: a folder, or --from URI");
+      experiments.erase(experiments.begin());
+    }
+    const TransferEnd from = from_.empty() ? tracking::open_exported(words_.front(), true)
+                                           : TransferEnd{open(from_, tracking::Access::kReadOnly), from_};
+    if (!to_.empty()) {
+      show(transfer_shown(from, {open(to_, tracking::Access::kReadWrite), to_}, experiments));
+      return 0;
+    }
+    const Client client(directory());
+    show(transfer_shown(from, end_of(*client.tracker()), experiments));
+    return 0;
+  }
+
+ private:
+  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> open(const std::string& uri,
+                                                              tracking::Access access) const {
+    return tracking::open_store(
+        uri,
+        {.working_directory = directory(), .access = access, .further = {&tracking::file_store_scheme(), 1}});
+  }
+  std::vector<std::string> words_;
+  std::string from_, to_;
+};
+
+class SyncCommand : public TransferCommand {
+ public:
+  void declare(Options&) override {}
+  int execute() override {
+    const Client client(directory());
+    Tracker& tracker = *client.tracker();
+    const tracking::SyncReport spools = tracking::sync_spools(client.directory() / ".ivory" / "spool");
+    for (const std::string& failure : spools.failures) log_error(failure);
+    TransferReport offline;
+    if (fs::exists(tracker.offline_database())) {
+      const TransferEnd from{
+          tracking::open_store(tracker.offline_uri(), {.working_directory = client.directory()}),
+          tracker.offline_uri()};
+      offline = transfer_shown(from, end_of(tracker), {});
+    }
+    if (json()) {
+      Params document = as_params(offline);
+      document.set("runs_sent", Params(static_cast<std::int64_t>(spools.runs)));
+      document.set("failures", Params(static_cast<std::int64_t>(spools.failures.size())));
+      print(document.to_json(2) + "\n");
+    } else {
+      print(fmt::format("{} runs sent what waited, {} still send it themselves, {} failed\n", spools.runs,
+                        spools.busy, spools.failures.size()));
+      if (fs::exists(tracker.offline_database())) print("offline: " + as_text(offline));
+    }
+    return spools.failures.empty() ? 0 : 1;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_export_command() { return std::make_unique<ExportCommand>(); }
+std::unique_ptr<Command> make_import_command() { return std::make_unique<ImportCommand>(); }
+std::unique_ptr<Command> make_sync_command() { return std::make_unique<SyncCommand>(); }
+
+}  // namespace ivory
