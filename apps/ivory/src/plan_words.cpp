@@ -33,7 +33,7 @@ Params present_value(const Creator& experiment, const std::string& name) {
   Params place;
   mark(place);
   const std::size_t colon = name.find(':');
-  const Params present = experiment.present_value(name.substr(0, colon), place);
+  Params present = experiment.present_value(name.substr(0, colon), place);
   if (colon == std::string::npos) return present;
   return present.is_list() && !present.empty() ? Params(present.at(std::size_t{0})) : Params();
 }
@@ -99,12 +99,13 @@ void check_interval(const Range& range) {
 ParamRange read_range(const Creator& experiment, const Word& word) {
   const Params present = present_value(experiment, word.name);
   std::optional<Range> range;
-  if (!is_text(present))
+  if (!is_text(present)) {
     range = read_text(word, [&](const std::string& text) {
       auto found = find_range(text);
       if (found) check_interval(*found);
       return found;
     });
+  }
   if (range) return fit(*range, present);
   std::vector<Params> values = read_values(experiment, word);
   if (values.size() == 1 && !values.front().is_list()) return std::move(values.front());

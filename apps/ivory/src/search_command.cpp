@@ -175,12 +175,10 @@ class SearchCommand : public Command {
       stale = stale || tracking::is_stale(run);
       const std::string parent = parent_of(run);
       if (!parent.empty() && !names.contains(parent)) names.emplace(parent, client.get_run_name(parent));
-      table.add_row(
-          {run.run_id.substr(0, 8), name_of(experiments, run.experiment_id),
-           parent.empty() ? std::string() : names.at(parent), run.name,
-           std::string(tracking::shown_status(run)), time_text(run.start_time), duration_text(run),
-           best_text(run),
-           params_text(run)});
+      table.add_row({run.run_id.substr(0, 8), name_of(experiments, run.experiment_id),
+                     parent.empty() ? std::string() : names.at(parent), run.name,
+                     std::string(tracking::shown_status(run)), time_text(run.start_time), duration_text(run),
+                     best_text(run), params_text(run)});
     }
     return table.to_text() +
            (stale ? "\nThe process of a STALE run is gone; `ivory resume RUN` goes on with it, "

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "study_records.h"
@@ -32,7 +33,7 @@ void StudyProgressView::on_study_begin(const tuning::Study& study) {
     count =
         std::max<std::int64_t>(*options_.n_total - static_cast<std::int64_t>(study.trials(kEnded).size()), 0);
   }
-  table_.emplace(count, options_.limit);
+  table_ = std::make_unique<ProgressTable>(count, options_.limit);
   if (options_.on_begin) options_.on_begin();
   if (study.directions().size() > 1) return;
   const auto best = best_of(study);
@@ -93,7 +94,7 @@ std::string StudyProgressView::note_of(const tuning::FrozenTrial& trial, const T
 }
 
 void StudyProgressView::finish() {
-  if (table_) table_->finish();
+  if (table_ != nullptr) table_->finish();
 }
 
 }  // namespace ivory

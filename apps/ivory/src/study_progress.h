@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,7 +45,7 @@ class StudyProgressView final : public StudyEvents {
                                     bool is_best) const;
 
   Options options_;
-  std::optional<ProgressTable> table_;  // from the study's begin on
+  std::unique_ptr<ProgressTable> table_;  // from the study's begin on
   std::set<std::int64_t> begun_;
   std::int64_t ended_ = 0, failed_ = 0;
   std::string first_error_;

@@ -114,7 +114,7 @@ Params study_report(const tuning::Study& study) {
 
 Params best_arguments(const Study& study, const tuning::Study& tuned) {
   Params arguments = Params::map();
-  const Params recorded = study.recorded();
+  const Params& recorded = study.recorded();
   if (!recorded.is_null())
     for (const Params& item : recorded.at("params").elements())
       if (const Params* value = item.find("value"); value != nullptr && !value->is_list())
