@@ -103,6 +103,7 @@ class SmallDisk {
 
 TEST_F(Cli, AFullDiskFailsTheRun) {
   const SmallDisk disk(path() / "disk");
+  // A full disk is a small file system of its own, which only root may mount; CI is root.
   if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount";
   set_path(path() / "disk");
   write_project();

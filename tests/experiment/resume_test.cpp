@@ -24,6 +24,9 @@ using ::testing::HasSubstr;
 using testing::message_of;
 using testing::Project;
 using ::testing::SizeIs;
+using testing::start_process;
+using testing::status_of;
+using testing::status_of_process;
 
 // Kills the process when it has seen so many hooks, or never.
 struct Killer {
@@ -50,23 +53,6 @@ struct Killer {
   void on_test_batch_end(ivory::Run& /*run*/) { see(); }
   void on_test_end(ivory::Run& /*run*/) { see(); }
 };
-
-// The status with which a child process that does `work` ends; 0 when it returns, 99 when it throws.
-template <class Work>
-int status_of_process(const Work& work) {
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      work();
-    } catch (...) {
-      _exit(99);
-    }
-    _exit(0);
-  }
-  int status = 0;
-  EXPECT_EQ(waitpid(child, &status, 0), child);
-  return status;
-}
 
 // A run in a process that is killed after `hooks` hooks.
 void run_and_kill(const Project& project, const Params& arguments, int hooks) {
@@ -320,25 +306,13 @@ TEST(ManyProcesses, TrackTheirRunsInOneStoreAtOnceAndLoseNothing) {
   const Project project;
   std::vector<pid_t> children;
   for (int process = 0; process < kProcesses; ++process) {
-    const pid_t child = fork();
-    if (child != 0) {
-      children.push_back(child);
-      continue;
-    }
-    try {
+    children.push_back(start_process([&] {
       ivory::Run run =
           create_client(project.path()).create_run("line", {{"seed", process}, {"epochs", kEpochs}});
       run.start("both");
-    } catch (...) {
-      _exit(1);
-    }
-    _exit(0);
+    }));
   }
-  for (const pid_t child : children) {
-    int status = -1;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
+  for (const pid_t child : children) EXPECT_EQ(status_of(child), 0);
   const Client client = create_client(project.path());
   std::set<std::string> names, seeds;
   for (const auto& record : client.tracker()->store().list_runs({})) {

@@ -21,6 +21,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using testing::message_of;
 using testing::Project;
+using testing::run_and_kill_after;
 using ::testing::SizeIs;
 using tracking::RunRecord;
 using tracking::RunStatus;
@@ -121,19 +122,9 @@ TEST(StudyByProcesses, GoesOnAfterItsCoordinatorIsKilled) {
       expected = digest(client.create_study("line").optimize(ranges(), by_processes(6, 2)));
       continue;
     }
-    const pid_t child = fork();
-    if (child == 0) {
-      try {
-        static_cast<void>(Client(project.path()).create_study("line").optimize(ranges(), by_processes(6, 2)));
-      } catch (...) {
-        _exit(99);
-      }
-      _exit(0);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(after_ms));
-    kill(child, SIGKILL);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
+    run_and_kill_after(std::chrono::milliseconds(after_ms), [&] {
+      static_cast<void>(Client(project.path()).create_study("line").optimize(ranges(), by_processes(6, 2)));
+    });
     const Client client(project.path());
     if (client.search_run_ids({}).empty()) continue;  // not begun
     Study study = client.resume_study("line/study#0");

@@ -20,7 +20,11 @@ namespace ivory {
 namespace {
 
 using testing::Project;
+using testing::run_and_kill_after;
 using ::testing::SizeIs;
+using testing::start_process;
+using testing::status_of;
+using testing::status_of_process;
 using tracking::RunRecord;
 using tracking::RunStatus;
 using tuning::TrialState;
@@ -124,21 +128,13 @@ TEST_P(KilledStudy, EndsAsOneThatNothingInterrupted) {
   for (const auto& [hooks, runs] : places) {
     const Project project("killer: {class: killed.Killer}\n");
     project.write("client.yml", "tuner: " + GetParam().tuner + "\n");
-    const pid_t child = fork();
-    if (child == 0) {
-      try {
-        const Client client(project.path());
-        Study study = client.create_study("line");
-        Killer::hooks_left = hooks;
-        Killer::runs_left = runs;
-        static_cast<void>(study.optimize(ranges_of(GetParam()), {.n_trials = kTrials}));
-      } catch (...) {
-        _exit(99);
-      }
-      _exit(0);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
+    const int status = status_of_process([&] {
+      const Client client(project.path());
+      Study study = client.create_study("line");
+      Killer::hooks_left = hooks;
+      Killer::runs_left = runs;
+      static_cast<void>(study.optimize(ranges_of(GetParam()), {.n_trials = kTrials}));
+    });
     ASSERT_TRUE(WIFSIGNALED(status)) << status << " at " << hooks << " " << runs;
     const Client client(project.path());
     Study study = client.resume_study("line/study#0");
@@ -152,21 +148,10 @@ TEST_P(KilledStudy, IsWholeWheneverItIsKilled) {
   for (const int after_ms : {20, 60, 110, 170, 260}) {
     const Project project;
     project.write("client.yml", "tuner: " + GetParam().tuner + "\n");
-    const pid_t child = fork();
-    if (child == 0) {
-      try {
-        static_cast<void>(Client(project.path())
-                              .create_study("line")
-                              .optimize(ranges_of(GetParam()), {.n_trials = kTrials}));
-      } catch (...) {
-        _exit(99);
-      }
-      _exit(0);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(after_ms));
-    kill(child, SIGKILL);
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
+    run_and_kill_after(std::chrono::milliseconds(after_ms), [&] {
+      static_cast<void>(
+          Client(project.path()).create_study("line").optimize(ranges_of(GetParam()), {.n_trials = kTrials}));
+    });
     const Client client(project.path());
     if (!project.has("optuna.db") || client.search_run_ids({.name = {}}).empty()) continue;  // not begun
     Study study = client.resume_study("line/study#0");
@@ -202,24 +187,13 @@ TEST(KilledStudies, SeveralProcessesShareOneStudy) {
   }
   std::vector<pid_t> children;
   for (int i = 0; i < 3; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      try {
-        const Client client(project.path());
-        auto study = client.find_study("line", "shared");
-        static_cast<void>(study->optimize(ranges, {.n_total = 13, .study_name = "shared"}));
-      } catch (...) {
-        _exit(99);
-      }
-      _exit(0);
-    }
-    children.push_back(child);
+    children.push_back(start_process([&] {
+      const Client client(project.path());
+      auto study = client.find_study("line", "shared");
+      static_cast<void>(study->optimize(ranges, {.n_total = 13, .study_name = "shared"}));
+    }));
   }
-  for (const pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
+  for (const pid_t child : children) EXPECT_EQ(status_of(child), 0);
   const Client client(project.path());
   auto study = client.find_study("line", "shared");
   const tuning::Study tuned = *study->tuner().find_study("shared");

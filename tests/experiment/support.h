@@ -1,8 +1,14 @@
 // A small world for tests of runs: data that fits a line, and a learner without torch.
 #pragma once
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -16,6 +22,40 @@
 #include <ivory/experiment/trainer.h>
 
 namespace ivory::testing {
+
+// A child process that does `work`: it ends with 0 when that returns, with 99 when it throws.
+template <class Work>
+pid_t start_process(const Work& work) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  try {
+    work();
+  } catch (...) {
+    _exit(99);
+  }
+  _exit(0);
+}
+
+// Waits for its end.
+inline int status_of(pid_t child) {
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status;
+}
+
+template <class Work>
+int status_of_process(const Work& work) {
+  return status_of(start_process(work));
+}
+
+// Kills it after a time, unless it has ended before.
+template <class Work>
+void run_and_kill_after(std::chrono::milliseconds time, const Work& work) {
+  const pid_t child = start_process(work);
+  std::this_thread::sleep_for(time);
+  kill(child, SIGKILL);
+  status_of(child);
+}
 
 // y = 3x - 1 on 40 samples; folds 0 … 3, and a test part if asked for.
 class LineData : public Data {

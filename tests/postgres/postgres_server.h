@@ -36,7 +36,8 @@ class PostgresServer {
   int databases_ = 0;
 };
 
-// The one that the tests of a program share. Skips the test, with a reason, where there is no PostgreSQL.
+// The one that the tests of a program share. tools/setup installs PostgreSQL, so nothing is skipped where
+// tools/test runs; elsewhere the reason says what is missing.
 PostgresServer& shared_postgres();
 #define IVORY_NEEDS_POSTGRES() \
   if (const auto missing = ::ivory::PostgresServer::missing()) GTEST_SKIP() << *missing

@@ -135,6 +135,7 @@ FoldReports random_reports(Rng& rng, std::span<const double> signs, double offse
 }
 
 TEST_P(PrunerContract, AFoldAloneDecidesAsATrialWithoutFolds) {
+  // It compares folds with one another: for it one fold is one instance, not a trial without folds.
   if (GetParam().name == "wilcoxon") GTEST_SKIP() << "its instances are the folds themselves";
   std::vector<std::vector<int>> decisions;
   for (const bool with_folds : {false, true}) {

@@ -40,6 +40,7 @@ struct StoreKind {
 class StoreContract : public testing::TestWithParam<StoreKind> {
  protected:
   void SetUp() override {
+    // A server that is not installed: the reason says so. Files are never missing.
     if (const auto missing = GetParam().missing()) GTEST_SKIP() << *missing;
     url_ = GetParam().make(folder_.path());
   }

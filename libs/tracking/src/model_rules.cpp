@@ -144,6 +144,23 @@ void check_logged_model_entries(const std::vector<KeyValue>& entries, std::strin
   }
 }
 
+void check_new_logged_model(const CreateLoggedModel& create) {
+  check_logged_model_name(create.name);
+  check_text(create.model_type, "a model's type");
+  check_text(create.source_run_id, "a model's run");
+  check_logged_model_entries(create.params, "param");
+  check_logged_model_entries(create.tags, "tag");
+}
+
+void check_new_model_version(const CreateModelVersion& create) {
+  check_registered_model_name(create.name);
+  check_text(create.source, "the source of a model version");
+  check_text(create.run_id, "the run of a model version");
+  check_text(create.run_link, "the run link of a model version");
+  check_text(create.description, "the description of a model version");
+  for (const KeyValue& tag : create.tags) check_model_tag(tag);
+}
+
 std::map<std::string, std::string> last_of_each_key(const std::vector<KeyValue>& tags) {
   std::map<std::string, std::string> by_key;
   for (const KeyValue& tag : tags) by_key[tag.key] = tag.value;

@@ -37,6 +37,9 @@ void check_model_tag(const KeyValue& tag);
 // Empty: the store chooses one.
 void check_logged_model_name(std::string_view name);
 void check_logged_model_entries(const std::vector<KeyValue>& entries, std::string_view what);
+// All that can be said of one that is to be made without looking into the store.
+void check_new_logged_model(const CreateLoggedModel& create);
+void check_new_model_version(const CreateModelVersion& create);
 
 // As the stores keep them.
 [[nodiscard]] std::map<std::string, std::string> last_of_each_key(const std::vector<KeyValue>& tags);

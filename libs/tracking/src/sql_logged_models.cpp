@@ -78,11 +78,7 @@ void insert_model(Connection& connection, const LoggedModel& model) {
 }  // namespace
 
 LoggedModel SqlLoggedModels::create_logged_model(const CreateLoggedModel& create) {
-  check_logged_model_name(create.name);
-  check_text(create.model_type, "a model's type");
-  check_text(create.source_run_id, "a model's run");
-  check_logged_model_entries(create.params, "param");
-  check_logged_model_entries(create.tags, "tag");
+  check_new_logged_model(create);
   const std::int64_t experiment = experiment_number(create.experiment_id);
   return database_.write([&](Connection& connection) {
     check_tables(connection);

@@ -84,9 +84,14 @@ Params new_meta(const LoggedModel& model) {
 }
 
 // Keys are names of files here.
+// Keys are names of files here.
+void check_keys(const std::vector<KeyValue>& entries, std::string_view what) {
+  for (const KeyValue& entry : entries) check_key(entry.key, what);
+}
+
 void check_entries(const std::vector<KeyValue>& entries, std::string_view what) {
   check_logged_model_entries(entries, what);
-  for (const KeyValue& entry : entries) check_key(entry.key, what);
+  check_keys(entries, what);
 }
 
 Params get_meta(const fs::path& folder, std::string_view model_id) {
@@ -104,11 +109,9 @@ fs::path active_model_folder(const FileTree& tree, std::string_view model_id) {
 }
 
 LoggedModel FileLoggedModels::create_logged_model(const CreateLoggedModel& create) {
-  check_logged_model_name(create.name);
-  check_text(create.model_type, "a model's type");
-  check_text(create.source_run_id, "a model's run");
-  check_entries(create.params, "param");
-  check_entries(create.tags, "tag");
+  check_new_logged_model(create);
+  check_keys(create.params, "param");
+  check_keys(create.tags, "tag");
   const FileLock lock = tree_.lock();
   const fs::path experiment = active_experiment_folder(tree_, create.experiment_id);
   const auto meta = FileTree::find_meta(experiment);

@@ -264,12 +264,7 @@ void FileModelRegistry::delete_registered_model_tag(std::string_view name, std::
 }
 
 ModelVersion FileModelRegistry::create_model_version(const CreateModelVersion& create) {
-  check_registered_model_name(create.name);
-  check_text(create.source, "the source of a model version");
-  check_text(create.run_id, "the run of a model version");
-  check_text(create.run_link, "the run link of a model version");
-  check_text(create.description, "the description of a model version");
-  for (const KeyValue& tag : create.tags) check_model_tag(tag);
+  check_new_model_version(create);
   const ModelOrigin origin = origin_of(create, *this, logged_models_);
   const FileLock lock = tree_.lock();
   const Entry model = get_model(create.name);
