@@ -11,6 +11,7 @@
 #include <iostream>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
@@ -125,10 +126,13 @@ class ServerCommand : public Command {
     if (hash_password_) return print_password_hash();
     if (new_token_) return print_token();
     const Signals signals;
-    const auto store = open_store();
+    // What is asked for is checked before a database is made.
+    const net::ServerOptions listening = server_options();
     net::HttpServer* running = nullptr;
-    server::Api api(store, api_options(running));
-    net::HttpServer server(api, server_options());
+    server::ApiOptions answering = api_options(running);
+    const auto store = open_store();
+    server::Api api(store, std::move(answering));
+    net::HttpServer server(api, listening);
     running = &server;
     warn_if_open();
     server.start();

@@ -137,9 +137,14 @@ class SyncCommand : public TransferCommand {
       document.set("failures", Params(static_cast<std::int64_t>(spools.failures.size())));
       print(document.to_json(2) + "\n");
     } else {
-      print(fmt::format("{} runs sent what waited, {} still send it themselves, {} failed\n", spools.runs,
-                        spools.busy, spools.failures.size()));
-      if (fs::exists(tracker.offline_database())) print("offline: " + as_text(offline));
+      const bool is_offline = fs::exists(tracker.offline_database());
+      if (spools.runs + spools.busy + spools.failures.size() > 0) {
+        print(fmt::format("{} runs sent what waited, {} still send it themselves, {} failed\n", spools.runs,
+                          spools.busy, spools.failures.size()));
+      } else if (!is_offline) {
+        print("Nothing waits to be sent.\n");
+      }
+      if (is_offline) print("offline: " + as_text(offline));
     }
     return spools.failures.empty() ? 0 : 1;
   }
