@@ -118,6 +118,18 @@ TEST(Api, ArtifactsGoUpAndDown) {
   EXPECT_EQ(server.get(path).status, 404);
 }
 
+TEST(Api, AnswersInJsonWhateverBytesARequestHolds) {
+  TestApi server;
+  const Answer answer =
+      ask(server.api(), request_of("POST", "/api/2.0/mlflow/runs/log-metric",
+                                   "{\"run_id\": \"8\xC9\x9A\xD5\", \"key\": \"m\", \"value\": 1, "
+                                   "\"timestamp\": 1}"));
+  EXPECT_EQ(answer.status / 100, 4) << answer.text;
+  EXPECT_FALSE(answer.json()["error_code"].empty()) << answer.text;
+  const Answer whole = server.get("/api/2.0/mlflow/runs/get?run_id=%C5%BEluť");
+  EXPECT_THAT(whole.text, HasSubstr("žluť"));
+}
+
 TEST(Api, AnUploadThatBreaksOffLeavesNothing) {
   TestApi server;
   const std::string run = new_run(server);

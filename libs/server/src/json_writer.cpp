@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include <ivory/base/utf8.h>
+
 namespace ivory::server {
 
 void JsonWriter::new_line() {
@@ -71,15 +73,25 @@ void JsonWriter::raw(std::string_view text) {
 
 void JsonWriter::quote(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  constexpr unsigned char kFirstPlain = 0x20;
+  constexpr unsigned char kFirstPlain = 0x20, kLastAscii = 0x7F;
   text_.push_back('"');
   std::size_t plain = 0;  // where what needs no escape begins
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
-    if (byte >= kFirstPlain && byte != '"' && byte != '\\') continue;
+    if (byte > kLastAscii) {
+      const CodePoint character = decode_utf8(text.substr(at));
+      if (character.valid) {
+        at += character.bytes - 1;
+        continue;
+      }
+    } else if (byte >= kFirstPlain && byte != '"' && byte != '\\') {
+      continue;
+    }
     text_.append(text, plain, at - plain);
     plain = at + 1;
-    if (byte == '"' || byte == '\\') {
+    if (byte > kLastAscii) {
+      text_.append("\uFFFD");  // a message may name what a request held, but stays JSON
+    } else if (byte == '"' || byte == '\\') {
       text_.append({'\\', text[at]});
     } else if (byte == '\n') {
       text_.append("\\n");
