@@ -130,6 +130,16 @@ TEST(Api, AnswersInJsonWhateverBytesARequestHolds) {
   EXPECT_THAT(whole.text, HasSubstr("žluť"));
 }
 
+TEST(Api, NothingLiesBelowAFile) {
+  TestApi server;
+  const std::string file = "/api/2.0/mlflow-artifacts/artifacts/1/file", below = file + "/below";
+  ASSERT_EQ(ask(server.api(), request_of("PUT", file, "x")).status, 200);
+  EXPECT_EQ(ask(server.api(), request_of("PUT", below, "y")).status, 400);
+  EXPECT_EQ(ask(server.api(), request_of("DELETE", below)).status, 200);
+  EXPECT_EQ(server.get(below).status, 404);
+  EXPECT_EQ(server.get(file).text, "x");
+}
+
 TEST(Api, AnUploadThatBreaksOffLeavesNothing) {
   TestApi server;
   const std::string run = new_run(server);

@@ -60,6 +60,10 @@ TEST_F(ArtifactStoreTest, RemovesWhatIsThere) {
   store_->write("a/b", "1");
   store_->remove("a");
   store_->remove("a");
+  store_->write("file", "x");
+  store_->remove("file/below");
+  EXPECT_EQ(store_->read("file"), "x");
+  store_->remove("file");
   EXPECT_THAT(store_->list(), IsEmpty());
 }
 

@@ -105,6 +105,7 @@ class FileSink : public net::BodySink {
     static std::atomic<unsigned> count = 0;
     std::error_code why;
     fs::create_directories(target.parent_path(), why);
+    if (why == std::errc::not_a_directory) refuse_path();  // a file stands on the way
     if (why)
       throw Error(ErrorCode::kIo,
                   "cannot make the folder '" + target.parent_path().string() + "': " + why.message());

@@ -124,7 +124,8 @@ class LocalArtifactStore final : public ArtifactStore {
   void remove(std::string_view path) override {
     std::error_code why;
     fs::remove_all(resolve(path), why);
-    if (why) fail_io(root_ / path, "remove", why);
+    // Below a file there is nothing.
+    if (why && why != std::errc::not_a_directory) fail_io(root_ / path, "remove", why);
   }
 
  private:
