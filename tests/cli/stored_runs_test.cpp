@@ -43,6 +43,81 @@ TEST_F(StoredRunsCli, SearchFindsByParams) {
   EXPECT_THAT(twice.err, HasSubstr("'lr' is given twice"));
 }
 
+std::vector<double> losses(const Params& runs) {
+  std::vector<double> values;
+  for (const Params& run : runs.elements()) values.push_back(run.at("metrics").at("val_loss").as_real());
+  return values;
+}
+
+TEST_F(StoredRunsCli, SearchSpeaksTheSearchLanguage) {
+  run_task();
+  const Params all = ivory_json({"search", "toy", "--nested", "--order-by", "metrics.val_loss"});
+  ASSERT_EQ(all.size(), 6U);
+  std::vector<double> expected = losses(all);
+  EXPECT_TRUE(std::ranges::is_sorted(expected));
+  const std::string bound = std::to_string((expected[2] + expected[3]) / 2);
+  EXPECT_EQ(count({"--nested", "--filter", "metrics.val_loss < " + bound}), 3U);
+  EXPECT_EQ(count({"--filter", "metrics.val_loss < " + bound + " and params.lr = '0.1'", "fold=0"}) +
+                count({"--filter", "metrics.val_loss >= " + bound + " and params.lr = '0.1'", "fold=0"}),
+            1U);
+  std::ranges::reverse(expected);
+  expected.resize(2);
+  EXPECT_EQ(losses(ivory_json({"search", "--nested", "--order-by", "metrics.val_loss DESC", "--max", "2"})),
+            expected);
+  EXPECT_EQ(count({"--parents", "--filter", "params.lr IS NULL"}), 1U);
+  EXPECT_EQ(count({"--filter", "params.lr = 'none'"}), 0U);
+}
+
+TEST_F(StoredRunsCli, SearchGivesWhatItWasAskedForColumns) {
+  run_task();
+  const CommandResult result = ivory({"search", "toy", "--filter", "params.lr = '0.1'", "--order-by",
+                                      "metrics.val_loss", "--column", "user_id"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out,
+              testing::ContainsRegex("^id .* best score +user +val_loss +lr +params\n.* 0\\.1  fold="));
+  EXPECT_EQ(std::ranges::count(result.out, '\n'), 3);
+}
+
+TEST_F(StoredRunsCli, SearchSaysWhatIsWrongWithAFilterEvenBeforeThereIsAStore) {
+  const CommandResult result = ivory({"search", "--filter", "metrics.loss < 'a'"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("Expected numeric value type for metric"));
+  EXPECT_EQ(ivory({"search", "--order-by", "foo.bar"}).status, 2);
+  EXPECT_EQ(ivory({"search", "--max", "0"}).status, 2);
+  EXPECT_EQ(ivory({"search", "--view", "gone"}).status, 2);
+  EXPECT_EQ(ivory({"experiments", "--filter", "foo = 'a'"}).status, 2);
+  EXPECT_EQ(ivory_json({"search", "--filter", "metrics.loss < 1"}).size(), 0U);
+  EXPECT_THAT(ivory({"experiments"}).out, HasSubstr("There are no experiments yet"));
+  expect_nothing_written();
+}
+
+TEST_F(StoredRunsCli, SearchShowsDeletedRunsWhenAsked) {
+  run_task();
+  ASSERT_EQ(ivory({"delete", "toy/run#2"}).status, 0);
+  EXPECT_EQ(count({"--view", "deleted"}), 1U);
+  EXPECT_EQ(count({"--view", "all"}), 7U);
+  EXPECT_EQ(count({"--view", "deleted", "--filter", "params.lr = '0.4'"}), 1U);
+  EXPECT_EQ(count({"--view", "deleted", "--filter", "params.lr = '0.1'"}), 0U);
+  EXPECT_THAT(ivory({"search", "--view", "all"}).out, AllOf(HasSubstr(" stage "), HasSubstr(" deleted ")));
+}
+
+TEST_F(StoredRunsCli, ExperimentsAreListedWithTheirRuns) {
+  run_task();
+  ASSERT_EQ(ivory({"delete", "toy/run#2"}).status, 0);
+  const Params all = ivory_json({"experiments", "--order-by", "name DESC"});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all.elements()[0].at("name"), Params("toy"));
+  EXPECT_EQ(all.elements()[0].at("runs"), Params(6));
+  EXPECT_TRUE(all.elements()[0].at("last_start").is_int());
+  EXPECT_EQ(all.elements()[1].at("runs"), Params(0));
+  EXPECT_TRUE(all.elements()[1].at("last_start").is_null());
+  EXPECT_EQ(ivory_json({"experiments", "--filter", "name LIKE 't%'"}).size(), 1U);
+  EXPECT_EQ(ivory_json({"experiments", "--max", "1"}).size(), 1U);
+  EXPECT_EQ(ivory_json({"experiments", "--view", "deleted"}).size(), 0U);
+  EXPECT_THAT(ivory({"experiments", "--filter", "name = 'toy'"}).out,
+              testing::ContainsRegex("^id +experiment +runs +last start +created\n +1 +toy +6 "));
+}
+
 TEST_F(StoredRunsCli, SearchWritesATableForOtherPrograms) {
   run_task();
   const CommandResult result = ivory({"search", "toy", "--nested", "--csv"});

@@ -79,12 +79,20 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory show digits\n"
        "  ivory show digits optimizer.momentum=0.9\n",
        &make_show_command},
-      {"search", "[NAME] [KEY=COND …]", "the runs that were tracked, and how they stand",
+      {"search", "[NAME …] [KEY=COND …]", "the runs that were tracked, and how they stand",
        "  ivory search                         runs of all experiments, the newest first\n"
        "  ivory search digits --parents        its tasks, with their means\n"
        "  ivory search digits lr=1e-4_1e-2 fold=0,2    by params: between, one of\n"
+       "  ivory search digits --filter \"metrics.val_loss < 0.3 and params.lr = '0.1'\" --order-by "
+       "metrics.val_loss\n"
+       "  ivory search --order-by \"start_time DESC\" --max 20 --column tags.team    the last 20\n"
        "  ivory search digits --csv > runs.csv\n",
        &make_search_command},
+      {"experiments", "", "the experiments that have been tracked, how many runs they have",
+       "  ivory experiments\n"
+       "  ivory experiments --filter \"name LIKE 'digits%'\" --order-by name\n"
+       "  ivory experiments --view deleted --json\n",
+       &make_experiments_command},
       {"compare", "RUN RUN …", "parameters that differ, metrics side by side",
        "  ivory compare digits/run#0 digits/run#3\n"
        "  ivory compare digits/task#0 digits/task#1 --json\n",

@@ -65,6 +65,7 @@ std::unique_ptr<Command> make_show_command();
 std::unique_ptr<Command> make_plan_command();
 std::unique_ptr<Command> make_types_command();
 std::unique_ptr<Command> make_search_command();
+std::unique_ptr<Command> make_experiments_command();
 std::unique_ptr<Command> make_compare_command();
 std::unique_ptr<Command> make_results_command();
 std::unique_ptr<Command> make_predict_command();

@@ -47,7 +47,7 @@ std::string welcome() {
       "Ivory trains models that YAML files describe, and records every run in MLflow's database.\n\n"
       "Usage: ivory COMMAND …\n\nCommands:\n";
   for (const CommandEntry& entry : command_table())
-    text += fmt::format("  {:<8} {:<24} {}\n", entry.name, entry.usage, entry.summary);
+    text += fmt::format("  {:<11} {:<24} {}\n", entry.name, entry.usage, entry.summary);
   text +=
       "\nTo start: `ivory new first`, then `cd first` and `ivory run curve`.\n"
       "`ivory COMMAND --help` shows a command's options and examples, `ivory --version` the version.\n";

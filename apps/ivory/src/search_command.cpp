@@ -1,11 +1,9 @@
 // ivory search: the runs that were tracked.
 #include "command.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <iterator>
 #include <map>
 #include <set>
@@ -17,6 +15,7 @@
 
 #include "conditions.h"
 #include "rows_file.h"
+#include "run_columns.h"
 #include "stored_runs.h"
 #include "table.h"
 
@@ -24,11 +23,6 @@ namespace ivory {
 namespace {
 
 using tracking::RunRecord;
-
-std::string time_text(std::optional<tracking::TimeMs> time) {
-  return time ? fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(*time / 1000)))
-              : std::string();
-}
 
 std::string duration_text(const RunRecord& run) {
   if (!run.start_time || !run.end_time) return {};
@@ -47,10 +41,13 @@ std::string best_text(const RunRecord& run) {
   return {};
 }
 
-std::string params_text(const RunRecord& run) {
+// All but those that have columns of their own.
+std::string params_text(const RunRecord& run, const std::vector<RunColumn>& columns) {
   std::string text;
-  for (const auto& [key, value] : run.params)
+  for (const auto& [key, value] : run.params) {
+    if (std::ranges::find(columns, RunColumn(tracking::SearchEntity::kParam, key)) != columns.end()) continue;
     fmt::format_to(std::back_inserter(text), "{}{}={}", text.empty() ? "" : " ", key, value);
+  }
   return text;
 }
 
@@ -66,6 +63,7 @@ Params to_params(const RunRecord& run, const std::string& experiment) {
              {"name", run.name},
              {"experiment", experiment},
              {"status", tracking::shown_status(run)},
+             {"lifecycle_stage", tracking::to_text(run.lifecycle_stage)},
              {"parent", parent_of(run)},
              {"start_time", to_params(run.start_time)},
              {"end_time", to_params(run.end_time)},
@@ -82,7 +80,15 @@ class SearchCommand : public Command {
  public:
   void declare(Options& options) override {
     options.words("NAME KEY=VALUE", words_,
-                  "the experiment (none: all), and conditions on params: lr=1e-3, lr=1e-4_1e-2, fold=0,2");
+                  "experiments (none: all), and conditions on params: lr=1e-3, lr=1e-4_1e-2, fold=0,2");
+    options.option("--filter", search_.filter, "TEXT",
+                   "MLflow's search language: \"metrics.loss < 0.3 and params.lr = '0.1'\"");
+    options.option("--order-by", search_.order_by, "NAME",
+                   "\"metrics.loss\", \"start_time DESC\"; again for further keys (none: the newest first)");
+    options.option("--max,--max-results", max_, "N", "no more than the first N");
+    options.choice("--view", view_, {"active", "deleted", "all"}, "which runs");
+    options.option("--column", columns_, "NAME",
+                   "a further column of the table: metrics.loss, params.lr, tags.team; may be given again");
     options.flag("--parents", search_.parent_only, "tasks alone: runs with nested runs");
     options.flag("--nested", search_.nested_only, "runs of tasks alone");
     options.flag("--csv", csv_, "a line a run, a column for each param and metric");
@@ -92,26 +98,26 @@ class SearchCommand : public Command {
     if (csv_ && json()) throw Error(ErrorCode::kInvalidArgument, "--csv and --json exclude each other");
     if (search_.parent_only && search_.nested_only)
       throw Error(ErrorCode::kInvalidArgument, "--parents and --nested exclude each other");
-    if (!words_.empty() && words_.front().find('=') == std::string::npos) {
-      search_.name = words_.front();
-      words_.erase(words_.begin());
-    }
-    search_.params = read_conditions(words_);
+    const auto conditions = std::ranges::find_if(
+        words_, [](const std::string& word) { return word.find('=') != std::string::npos; });
+    search_.names.assign(words_.begin(), conditions);
+    search_.params = read_conditions({conditions, words_.end()});
+    search_.view = parse_view(view_);
+    search_.max_results = checked_max(max_);
     const Client client(directory());
-    std::vector<RunRecord> runs;
-    if (client.tracker()->exists()) runs = client.search_runs(search_);
-    std::ranges::reverse(runs);  // the newest first
-    const Names experiments = names_of(stored_experiments(client));
-    print(json() ? as_json(runs, experiments)
-          : csv_ ? as_csv(runs, experiments)
-                 : as_text(client, runs, experiments));
+    if (json()) {
+      print_json(client);
+    } else {
+      print(csv_ ? as_csv(client) : as_text(client));
+    }
     return 0;
   }
 
  private:
   using Names = std::map<std::string, std::string>;  // by id
 
-  static Names names_of(const std::vector<std::pair<std::string, std::string>>& experiments) {
+  static Names experiment_names(const Client& client) {
+    const auto experiments = stored_experiments(client);
     return {experiments.begin(), experiments.end()};
   }
 
@@ -120,13 +126,24 @@ class SearchCommand : public Command {
     return found == names.end() ? id : found->second;
   }
 
-  static std::string as_json(const std::vector<RunRecord>& runs, const Names& experiments) {
-    Params list = Params::list();
-    for (const RunRecord& run : runs) list.push_back(to_params(run, name_of(experiments, run.experiment_id)));
-    return list.to_json(2) + "\n";
+  // Run by run: a list of any length needs little memory.
+  void print_json(const Client& client) const {
+    const Names experiments = experiment_names(client);
+    bool first = true;
+    client.visit_runs(search_, [&](const RunRecord& run) {
+      std::string text = to_params(run, name_of(experiments, run.experiment_id)).to_json(2);
+      for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 3)
+        text.insert(at + 1, "  ");
+      print((first ? "[\n  " : ",\n  ") + text);
+      first = false;
+    });
+    print(first ? "[]\n" : "\n]\n");
   }
 
-  static std::string as_csv(const std::vector<RunRecord>& runs, const Names& experiments) {
+  [[nodiscard]] std::string as_csv(const Client& client) const {
+    const Names experiments = experiment_names(client);
+    std::vector<RunRecord> runs;  // all of them, for the heading
+    client.visit_runs(search_, [&](const RunRecord& run) { runs.push_back(run); });
     std::set<std::string> params, metrics;
     for (const RunRecord& run : runs) {
       for (const auto& [key, value] : run.params) params.insert(key);
@@ -160,34 +177,61 @@ class SearchCommand : public Command {
 
   [[nodiscard]] std::string nothing(const Client& client) const {
     const std::string where = " in " + client.tracker()->tracking_uri() + ".\n";
-    const bool restricted = !search_.params.empty() || search_.parent_only || search_.nested_only;
+    const bool restricted = !search_.params.empty() || search_.parent_only || search_.nested_only ||
+                            !search_.filter.empty() || search_.view == tracking::ViewType::kDeletedOnly;
     return (restricted ? "No run fits" : "There are no runs yet") + where;
   }
 
-  [[nodiscard]] std::string as_text(const Client& client, const std::vector<RunRecord>& runs,
-                                    const Names& experiments) const {
-    if (runs.empty()) return nothing(client);
-    Names names;  // of runs
-    for (const RunRecord& run : runs) names.emplace(run.run_id, run.name);
-    Table table({"id", "experiment", "task", "run", "status", "started", "seconds", "best score", "params"});
+  [[nodiscard]] std::string as_text(const Client& client) const {
+    const std::vector<RunColumn> columns = run_columns(columns_, search_.order_by, search_.filter);
+    std::vector<std::string> headings{"id",    "experiment", "task",    "run",       "status",
+                                      "stage", "started",    "seconds", "best score"};
+    for (const RunColumn& column : columns) headings.push_back(column.heading());
+    headings.emplace_back("params");
+    Table table(std::move(headings));
+    const Names experiments = experiment_names(client);
+    Names names;  // of parents
+    std::size_t count = 0;
     bool stale = false;
-    for (const RunRecord& run : runs) {
+    client.visit_runs(search_, [&](const RunRecord& run) {
+      ++count;
       stale = stale || tracking::is_stale(run);
       const std::string parent = parent_of(run);
-      if (!parent.empty() && !names.contains(parent)) names.emplace(parent, client.get_run_name(parent));
-      table.add_row({run.run_id.substr(0, 8), name_of(experiments, run.experiment_id),
-                     parent.empty() ? std::string() : names.at(parent), run.name,
-                     std::string(tracking::shown_status(run)), time_text(run.start_time), duration_text(run),
-                     best_text(run), params_text(run)});
-    }
+      if (!parent.empty() && !names.contains(parent)) names.emplace(parent, parent_name(client, parent));
+      std::vector<std::string> row{run.run_id.substr(0, 8),
+                                   name_of(experiments, run.experiment_id),
+                                   parent.empty() ? std::string() : names.at(parent),
+                                   run.name,
+                                   std::string(tracking::shown_status(run)),
+                                   is_deleted(run) ? "deleted" : "",
+                                   time_text(run.start_time),
+                                   duration_text(run),
+                                   best_text(run)};
+      for (const RunColumn& column : columns) row.push_back(column.cell(run));
+      row.push_back(params_text(run, columns));
+      table.add_row(std::move(row));
+    });
+    if (count == 0) return nothing(client);
     return table.to_text() +
            (stale ? "\nThe process of a STALE run is gone; `ivory resume RUN` goes on with it, "
                     "`ivory gc --stale` closes such runs.\n"
                   : "");
   }
 
+  static bool is_deleted(const RunRecord& run) {
+    return run.lifecycle_stage == tracking::LifecycleStage::kDeleted;
+  }
+
+  // Nested runs of other programs may name a parent that is not there.
+  static std::string parent_name(const Client& client, const std::string& id) {
+    const auto parent = client.tracker()->open_read_only()->find_run(id);
+    return parent ? parent->name : id.substr(0, 8);
+  }
+
   RunSearch search_;
-  std::vector<std::string> words_;
+  std::vector<std::string> words_, columns_;
+  std::optional<std::int64_t> max_;
+  std::string view_ = "active";
   bool csv_ = false;
 };
 

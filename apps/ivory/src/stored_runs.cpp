@@ -1,6 +1,10 @@
 #include "stored_runs.h"
 
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <ctime>
 
 #include <ivory/base/error.h>
 #include <ivory/experiment/tracker.h>
@@ -41,6 +45,23 @@ std::vector<std::string> short_names(const Client& client, const std::vector<tra
     names.push_back((found == experiments.end() ? run.experiment_id : found->second) + "/" + run.name);
   }
   return names;
+}
+
+std::string time_text(std::optional<tracking::TimeMs> time) {
+  return time ? fmt::format("{:%Y-%m-%d %H:%M:%S}", fmt::localtime(static_cast<std::time_t>(*time / 1000)))
+              : std::string();
+}
+
+tracking::ViewType parse_view(std::string_view name) {
+  if (name == "deleted") return tracking::ViewType::kDeletedOnly;
+  return name == "all" ? tracking::ViewType::kAll : tracking::ViewType::kActiveOnly;
+}
+
+std::optional<std::size_t> checked_max(std::optional<std::int64_t> count) {
+  if (!count) return std::nullopt;
+  if (*count < 1)
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("--max: expected 1 or more, found {}", *count));
+  return static_cast<std::size_t>(*count);
 }
 
 }  // namespace ivory

@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <optional>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -15,6 +18,7 @@
 #include <ivory/experiment/tracker.h>
 #include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/liveness.h>
+#include <ivory/tracking/search.h>
 #include <ivory/yaml/yaml.h>
 
 #include "task_record.h"
@@ -43,6 +47,14 @@ std::string experiment_id(const TrackingStore& store, std::string_view name) {
     names.push_back(experiment.name);
   throw Error(ErrorCode::kNotFound,
               "the tracking store has no experiment '" + std::string(name) + "'" + did_you_mean(name, names));
+}
+
+// Of those that a search names; empty: of all.
+std::vector<std::string> experiment_ids(const TrackingStore& store, const RunSearch& search) {
+  std::vector<std::string> ids;
+  if (!search.name.empty()) ids.push_back(experiment_id(store, search.name));
+  for (const std::string& name : search.names) ids.push_back(experiment_id(store, name));
+  return ids;
 }
 
 // Restricts to an experiment; an empty name does not.
@@ -95,7 +107,9 @@ bool matches(const Ranges& conditions, const RunRecord& run) {
 std::vector<RunRecord> find_matching(const TrackingStore& store, const RunSearch& search) {
   if (search.parent_only && search.exclude_parent) return {};
   RunQuery query = bare();
-  select_experiment(store, search.name, query);
+  query.experiment_ids = experiment_ids(store, search);
+  query.view = search.view;
+  if (search.params.empty()) query.limit = search.max_results;
   query.parent_run_id = search.parent_run_id;
   query.with_params = !search.params.empty();
   if (search.nested_only) query.nesting = tracking::Nesting::kNested;
@@ -103,7 +117,96 @@ std::vector<RunRecord> find_matching(const TrackingStore& store, const RunSearch
   std::vector<RunRecord> runs = store.list_runs(query);
   std::erase_if(runs, [&](const RunRecord& run) { return !matches(search.params, run); });
   sort_oldest_first(runs);
+  if (search.max_results && runs.size() > *search.max_results)
+    runs.erase(runs.begin(), runs.end() - static_cast<std::ptrdiff_t>(*search.max_results));
   return runs;
+}
+
+// ---- the search language
+
+constexpr std::size_t kPage = 1000;
+
+bool uses_language(const RunSearch& search) { return !search.filter.empty() || !search.order_by.empty(); }
+
+// Said before a store is asked for, so that it does not need one.
+void check_language(const RunSearch& search) {
+  static_cast<void>(tracking::parse_run_filter(search.filter));
+  static_cast<void>(tracking::parse_run_order(search.order_by));
+}
+
+// What a search asks for beyond the language.
+class FurtherConditions {
+ public:
+  FurtherConditions(const TrackingStore& store, const RunSearch& search, const std::vector<std::string>& ids)
+      : search_(search) {
+    if (!search.parent_only && !search.exclude_parent) return;
+    RunQuery query = bare();
+    query.experiment_ids = ids;
+    query.view = search.view;
+    query.is_parent = true;
+    for (RunRecord& run : store.list_runs(query)) parents_.insert(std::move(run.run_id));
+  }
+
+  [[nodiscard]] bool none() const {
+    return search_.params.empty() && search_.parent_run_id.empty() && !search_.nested_only &&
+           !search_.parent_only && !search_.exclude_parent;
+  }
+
+  [[nodiscard]] bool are_met(const RunRecord& run) const {
+    const std::string* const parent = run.find_tag(tracking::kParentRunIdTag);
+    if (search_.nested_only && parent == nullptr) return false;
+    if (!search_.parent_run_id.empty() && (parent == nullptr || *parent != search_.parent_run_id))
+      return false;
+    const bool is_parent = parents_.contains(run.run_id);
+    if ((search_.parent_only && !is_parent) || (search_.exclude_parent && is_parent)) return false;
+    return matches(search_.params, run);
+  }
+
+ private:
+  const RunSearch& search_;
+  std::unordered_set<std::string> parents_;
+};
+
+using RunVisit = std::function<void(const RunRecord&)>;
+
+void visit_pages(const TrackingStore& store, const RunSearch& search, const RunVisit& visit) {
+  tracking::SearchRuns page_search{.experiment_ids = experiment_ids(store, search),
+                                   .filter = search.filter,
+                                   .view = search.view,
+                                   .order_by = search.order_by};
+  if (page_search.experiment_ids.empty()) {
+    for (const auto& experiment : store.list_experiments(tracking::ViewType::kAll))
+      page_search.experiment_ids.push_back(experiment.id);
+  }
+  const FurtherConditions further(store, search, page_search.experiment_ids);
+  std::size_t left = search.max_results.value_or(std::numeric_limits<std::size_t>::max());
+  while (left > 0) {
+    page_search.max_results = static_cast<std::int64_t>(further.none() ? std::min(left, kPage) : kPage);
+    const tracking::Page<RunRecord> page = store.search_runs(page_search);
+    for (const RunRecord& run : page.items) {
+      if (left == 0 || !further.are_met(run)) continue;
+      --left;
+      visit(run);
+    }
+    if (page.next_page_token.empty()) return;
+    page_search.page_token = page.next_page_token;
+  }
+}
+
+// By ids, the newest first.
+void visit_blocks(const TrackingStore& store, const RunSearch& search, const RunVisit& visit) {
+  const std::vector<std::string> ids = ids_of(find_matching(store, search));
+  for (std::size_t end = ids.size(); end > 0;) {
+    const std::size_t begin = end - std::min(end, kPage);
+    RunQuery query;
+    query.view = search.view;
+    query.run_ids.assign(ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                         ids.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<RunRecord> runs = store.list_runs(query);
+    sort_oldest_first(runs);
+    std::for_each(runs.rbegin(), runs.rend(), visit);
+    end = begin;
+  }
 }
 
 // ---- names
@@ -232,18 +335,26 @@ RunRecord Client::resolve_run(std::string_view text) const {
 
 // ---- searching
 
-std::vector<RunRecord> Client::search_runs(const RunSearch& search) const {
+void Client::visit_runs(const RunSearch& search, const RunVisit& visit) const {
+  check_language(search);
   const auto store = find_store();
-  if (store == nullptr) return {};
-  RunQuery query;
-  query.run_ids = ids_of(find_matching(*store, search));
-  if (query.run_ids.empty()) return {};
-  std::vector<RunRecord> runs = store->list_runs(query);
-  sort_oldest_first(runs);
+  if (store == nullptr) return;
+  if (uses_language(search)) {
+    visit_pages(*store, search, visit);
+  } else {
+    visit_blocks(*store, search, visit);
+  }
+}
+
+std::vector<RunRecord> Client::search_runs(const RunSearch& search) const {
+  std::vector<RunRecord> runs;
+  visit_runs(search, [&](const RunRecord& run) { runs.push_back(run); });
+  if (search.order_by.empty()) sort_oldest_first(runs);
   return runs;
 }
 
 std::vector<std::string> Client::search_run_ids(const RunSearch& search) const {
+  if (uses_language(search)) return ids_of(search_runs(search));
   const auto store = find_store();
   return store == nullptr ? std::vector<std::string>() : ids_of(find_matching(*store, search));
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,13 @@ struct RunSearch {
   // By logged param: equal to the value, one of the list, from start to stop of the Range. Numbers are
   // compared as numbers. A run that has not logged the param is not found.
   Ranges params = {};
+  std::vector<std::string> names = {};  // of further experiments
+  // MLflow's search language (docs/search-language.md): "metrics.loss < 0.3 AND params.optimizer = 'adam'",
+  // {"metrics.loss ASC"}.
+  std::string filter = {};
+  std::vector<std::string> order_by = {};
+  tracking::ViewType view = tracking::ViewType::kActiveOnly;
+  std::optional<std::size_t> max_results = {};  // the first of `order_by`, else the newest
 };
 // NOLINTEND(readability-redundant-member-init)
 
@@ -77,8 +85,9 @@ class Client : public Entity {
   // for a beginning that several runs share (naming them), or a text of neither form.
   [[nodiscard]] tracking::RunRecord resolve_run(std::string_view text) const;
 
-  // Ids of the runs, the oldest first; deleted ones are left out. Errors: kNotFound for an experiment that
-  // the store does not have.
+  // Ids of the runs, the oldest first unless `order_by` says more; deleted ones are left out unless `view`
+  // asks for them. Errors: kNotFound for an experiment that the store does not have; kInvalidArgument for a
+  // filter or an order that is none.
   [[nodiscard]] std::vector<std::string> search_run_ids(const RunSearch& search = {}) const;
   // Of tasks, and of whatever has nested runs.
   [[nodiscard]] std::vector<std::string> search_parent_run_ids(std::string_view name = {},
@@ -87,6 +96,10 @@ class Client : public Entity {
                                                                const Ranges& params = {}) const;
   // The same with all of each run.
   [[nodiscard]] std::vector<tracking::RunRecord> search_runs(const RunSearch& search = {}) const;
+  // The same one by one, read from the store page by page: many runs need little memory. Without `order_by`
+  // the newest is the first.
+  void visit_runs(const RunSearch& search,
+                  const std::function<void(const tracking::RunRecord&)>& visit) const;
 
   // The id of run#`number`, task#`number` … of an experiment; a negative number counts from the last one.
   [[nodiscard]] std::string get_run_id(std::string_view name, std::int64_t number = 0,
