@@ -10,6 +10,7 @@
 #include "experiment_rows.h"
 #include "histories.h"
 #include "own_indexes.h"
+#include "postgres_rows.h"
 #include "python_words.h"
 #include "run_identifiers.h"
 #include "run_inputs.h"
@@ -62,15 +63,26 @@ void set_run_name_column(Connection& connection, std::string_view run_id, std::s
   connection.query("UPDATE runs SET name = ? WHERE run_uuid = ?").bind(name, run_id).run();
 }
 
+bool is_on_a_server(const Connection& connection) {
+  return connection.dialect() == storage::Dialect::kPostgres;
+}
+
 void insert_tags(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& tags) {
+  const bool at_once = is_on_a_server(connection);
+  if (at_once) upsert_tag_rows(connection, run_id, tags);
   for (const KeyValue& tag : tags) {
-    upsert_tag(connection, run_id, tag);
+    if (!at_once) upsert_tag(connection, run_id, tag);
     if (tag.key == kRunNameTag) set_run_name_column(connection, run_id, tag.value);
   }
 }
 
 void insert_params(Connection& connection, std::string_view run_id, const std::vector<KeyValue>& params) {
   if (params.empty()) return;
+  if (is_on_a_server(connection)) {
+    const auto others = insert_param_rows(connection, run_id, params);
+    if (!others.empty()) refuse_changed(run_id, others, params.size() == 1);
+    return;
+  }
   std::vector<ChangedParam> changed;
   auto insert =
       connection.query("INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
@@ -98,8 +110,24 @@ std::map<std::string_view, const Metric*> latest_of(const std::vector<Metric>& m
   return latest;
 }
 
+MetricRow to_row(const Metric& metric) {
+  const StoredValue stored = to_stored(metric.value);
+  return {metric.key, stored.value, metric.timestamp_ms, metric.step, stored.is_nan};
+}
+
+void insert_metrics_at_once(Connection& connection, std::string_view run_id,
+                            const std::vector<Metric>& metrics) {
+  std::vector<MetricRow> rows;
+  for (const Metric& metric : metrics) rows.push_back(to_row(metric));
+  insert_metric_rows(connection, run_id, rows);
+  rows.clear();
+  for (const auto& [key, metric] : latest_of(metrics)) rows.push_back(to_row(*metric));
+  upsert_latest_rows(connection, run_id, rows);
+}
+
 void insert_metrics(Connection& connection, std::string_view run_id, const std::vector<Metric>& metrics) {
   if (metrics.empty()) return;
+  if (is_on_a_server(connection)) return insert_metrics_at_once(connection, run_id, metrics);
   auto insert = connection.query(
       "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?) "
       "ON CONFLICT DO NOTHING");
@@ -166,7 +194,11 @@ void insert_run(Connection& connection, const RunRecord& run) {
       .bind(run.run_id, run.name, run.user_id, run.start_time, run.artifact_uri,
             experiment_number(run.experiment_id))
       .run();
-  for (const KeyValue& tag : run.tags) upsert_tag(connection, run.run_id, tag);
+  if (is_on_a_server(connection)) {
+    upsert_tag_rows(connection, run.run_id, run.tags);
+  } else {
+    for (const KeyValue& tag : run.tags) upsert_tag(connection, run.run_id, tag);
+  }
   insert_params(connection, run.run_id, run.params);
 }
 
