@@ -68,6 +68,19 @@ TEST_F(StoredRunsCli, SearchSpeaksTheSearchLanguage) {
   EXPECT_EQ(count({"--filter", "params.lr = 'none'"}), 0U);
 }
 
+TEST_F(StoredRunsCli, SearchSpeaksTheSameLanguageOverFolders) {
+  const std::string uri = "file:" + (path() / "runs").string();
+  ASSERT_EQ(ivory({"run", "toy", "lr=0.1,0.2,0.4", "-q", "--tracking-uri", uri}).status, 0);
+  EXPECT_EQ(ivory_json({"search", "toy", "--tracking-uri", uri, "--filter", "params.lr != '0.1'"}).size(),
+            2U);
+  EXPECT_EQ(
+      ivory_json({"search", "--tracking-uri", uri, "--order-by", "metrics.val_loss", "--max", "1"}).size(),
+      1U);
+  const Params found = ivory_json({"experiments", "--tracking-uri", uri, "--filter", "name = 'toy'"});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.elements()[0].at("runs"), Params(4));  // the task and its runs
+}
+
 TEST_F(StoredRunsCli, SearchGivesWhatItWasAskedForColumns) {
   run_task();
   const CommandResult result = ivory({"search", "toy", "--filter", "params.lr = '0.1'", "--order-by",

@@ -63,7 +63,7 @@ class ExperimentsCommand : public Command {
   void declare(Options& options) override {
     options.option("--filter", search_.filter, "TEXT", "MLflow's search language: \"name LIKE 'digits%'\"");
     options.option("--order-by", search_.order_by, "NAME",
-                   "\"name\", \"creation_time DESC\"; again for further keys (none: the newest first)");
+                   R"("name", "creation_time DESC"; again for further keys (none: the newest first))");
     options.option("--max,--max-results", max_, "N", "no more than the first N");
     options.choice("--view", view_, {"active", "deleted", "all"}, "which experiments");
   }

@@ -84,7 +84,7 @@ class SearchCommand : public Command {
     options.option("--filter", search_.filter, "TEXT",
                    "MLflow's search language: \"metrics.loss < 0.3 and params.lr = '0.1'\"");
     options.option("--order-by", search_.order_by, "NAME",
-                   "\"metrics.loss\", \"start_time DESC\"; again for further keys (none: the newest first)");
+                   R"("metrics.loss", "start_time DESC"; again for further keys (none: the newest first))");
     options.option("--max,--max-results", max_, "N", "no more than the first N");
     options.choice("--view", view_, {"active", "deleted", "all"}, "which runs");
     options.option("--column", columns_, "NAME",

@@ -470,7 +470,8 @@ std::optional<Study> Client::find_study(std::string_view name, const std::string
   const auto tuner = experiment.create_instance("tuner", args, "study").share<Tuner>();
   tuner->set_directory(directory_);
   const auto tuned = tuner->find_study(study_name);
-  const auto store = tuned && tracker_ != nullptr ? find_store() : nullptr;
+  if (!tuned || tracker_ == nullptr) return std::nullopt;
+  const auto store = find_store();
   if (store == nullptr) return std::nullopt;
   const Params attrs = tuned->user_attrs();
   const Params* run = attrs.find(detail::kRunIdAttr);
