@@ -87,6 +87,35 @@ TEST_F(FileStore, WritesMetricsAsMLflowDoes) {
             "17 0.3333333333333333 2\n18 nan 3\n19 1e+16 -4\n");
 }
 
+TEST_F(FileStore, RefusesAsAWholeABatchWithANameThatWouldBeFileAndFolder) {
+  const auto store = open();
+  const auto run = store->create_run({.experiment_id = "0", .name = "x"});
+  store->log_batch(run.run_id, {.metrics = {{"m", 1}, {"deep/m", 1}}, .params = {{"p", "1"}}});
+  const std::vector<Batch> batches{{.metrics = {{"m/below", 1}}, .params = {{"new", "1"}}},
+                                   {.metrics = {{"deep", 1}}, .params = {{"new", "1"}}},
+                                   {.metrics = {{"n", 1}, {"n/o", 1}}, .params = {{"new", "1"}}},
+                                   {.params = {{"new", "1"}, {"p/q", "1"}}},
+                                   {.params = {{"new", "1"}}, .tags = {{"t", "1"}, {"t/u", "1"}}}};
+  for (const Batch& batch : batches)
+    EXPECT_EQ(code_of([&] { store->log_batch(run.run_id, batch); }), ErrorCode::kConflict);
+  const auto read = store->get_run(run.run_id);
+  EXPECT_EQ(read.params, (std::vector<KeyValue>{{"p", "1"}}));
+  EXPECT_THAT(read.metrics, SizeIs(2));
+  EXPECT_EQ(read.tags, run.tags);
+}
+
+TEST_F(FileStore, ABatchThatIsSentAgainIsThereOnce) {
+  const auto store = open();
+  const auto run = store->create_run({.experiment_id = "0", .name = "x"});
+  const Batch batch{
+      .metrics = {{"m", 1, 1, 1}, {"m", 2, 2, 2}}, .params = {{"p", "1"}}, .tags = {{"t", "1"}}};
+  store->log_batch(run.run_id, batch);
+  const auto once = store->get_run(run.run_id);
+  store->log_batch(run.run_id, batch);
+  EXPECT_EQ(store->get_run(run.run_id), once);
+  EXPECT_THAT(store->metric_history(run.run_id, "m"), SizeIs(2));
+}
+
 TEST_F(FileStore, PassesOverALineThatAKilledWriterLeft) {
   const auto store = open();
   const auto run = store->create_run({.experiment_id = "0", .name = "x"});

@@ -163,6 +163,28 @@ std::vector<fs::path> model_folders(const FileTree& tree, const std::vector<Mode
   return folders;
 }
 
+// Of the entries of a batch that are files of their own in one folder.
+template <class Entries>
+void check_room(const fs::path& folder, const Entries& entries) {
+  std::set<std::string_view> keys;
+  for (const auto& entry : entries) keys.insert(entry.key);
+  FileTree::check_room(folder, keys);
+}
+
+// Whatever can be refused is, before anything is written.
+void check_batch(const FileTree& tree, const FoundRun& run, std::string_view run_id, const Batch& batch) {
+  check_params(run, run_id, batch.params);
+  check_room(run.folder / kParamsFolder, batch.params);
+  check_room(run.folder / kTagsFolder, batch.tags);
+  std::vector<Metric> metrics = batch.metrics;
+  const auto folders = model_folders(tree, batch.model_metrics);
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    metrics.push_back(batch.model_metrics[i].metric);
+    if (!folders[i].empty()) check_room(folders[i] / kMetricsFolder, std::vector{metrics.back()});
+  }
+  check_room(run.folder / kMetricsFolder, metrics);
+}
+
 }  // namespace
 
 FileTrackingStore::FileTrackingStore(FileTree tree, fs::path working_directory, std::string artifact_root,
@@ -518,8 +540,7 @@ void FileTrackingStore::log_batch(std::string_view run_id, const Batch& batch) {
     lines[metric.key] += metric_line({metric, {}, {}, {}, {}}, MetricLines::kOfRun);
   const FileLock lock = tree_.lock();
   const FoundRun run = get_active_run(tree_, run_id);
-  check_params(run, run_id, good.params);
-  (void)model_folders(tree_, good.model_metrics);
+  check_batch(tree_, run, run_id, good);
   for (const KeyValue& param : good.params) tree_.write_value(run.folder / kParamsFolder, param);
   for (const auto& [key, text] : lines) tree_.append(run.folder / kMetricsFolder, key, text);
   write_model_metrics(run.folder, good.model_metrics);

@@ -70,6 +70,20 @@ std::optional<std::string> find_text(const fs::path& path) {
   }
 }
 
+[[noreturn]] void refuse_room(std::string_view key, std::string_view other) {
+  throw Error(ErrorCode::kConflict, "'" + std::string(key) + "' and '" + std::string(other) +
+                                        "' cannot both be names in a store of folders: one would be a "
+                                        "file and a folder");
+}
+
+// "a" and "a/b" of "a/b/c".
+std::vector<std::string_view> folders_of(std::string_view key) {
+  std::vector<std::string_view> folders;
+  for (auto slash = key.find('/'); slash != std::string_view::npos; slash = key.find('/', slash + 1))
+    folders.push_back(key.substr(0, slash));
+  return folders;
+}
+
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : number_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {
@@ -166,6 +180,16 @@ std::vector<KeyValue> FileTree::values(const fs::path& folder) {
 
 std::optional<std::string> FileTree::find_value(const fs::path& folder, std::string_view key) {
   return find_text(folder / key);
+}
+
+void FileTree::check_room(const fs::path& folder, const std::set<std::string_view>& keys) {
+  for (const std::string_view key : keys) {
+    if (is_folder(folder / key)) refuse_room(key, std::string(key) + "/…");
+    for (const std::string_view above : folders_of(key)) {
+      std::error_code ignored;
+      if (keys.contains(above) || fs::is_regular_file(folder / above, ignored)) refuse_room(above, key);
+    }
+  }
 }
 
 void FileTree::write_value(const fs::path& folder, const KeyValue& value) const {

@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ class FileTree {
   [[nodiscard]] static std::vector<KeyValue> values(const std::filesystem::path& folder);
   [[nodiscard]] static std::optional<std::string> find_value(const std::filesystem::path& folder,
                                                              std::string_view key);
+  // Whether all these keys can be files in `folder` beside one another and what is there: "a" and "a/b"
+  // cannot. Errors: kConflict.
+  static void check_room(const std::filesystem::path& folder, const std::set<std::string_view>& keys);
   void write_value(const std::filesystem::path& folder, const KeyValue& value) const;
   // False if there is none.
   [[nodiscard]] static bool remove_value(const std::filesystem::path& folder, std::string_view key);
