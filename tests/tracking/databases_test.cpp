@@ -111,8 +111,8 @@ std::string fill(TrackingStore& store) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryHead, Databases,
-                         testing::Values(SchemaHead::kMlflow2_17, SchemaHead::kMlflow3_3,
-                                         SchemaHead::kMlflow3_11),
+                         testing::Values(SchemaHead::kMlflow217, SchemaHead::kMlflow33,
+                                         SchemaHead::kMlflow311),
                          [](const auto& info) {
                            std::string name = "Mlflow" + std::string(to_text(info.param));
                            std::replace(name.begin(), name.end(), '.', '_');
@@ -122,9 +122,9 @@ INSTANTIATE_TEST_SUITE_P(EveryHead, Databases,
 TEST_P(Databases, AreMadeAtTheHeadThatIsAskedForAndServe) {
   create_database(kUri, GetParam(), options());
   const std::map<SchemaHead, std::pair<std::string, std::size_t>> expected{
-      {SchemaHead::kMlflow2_17, {"f5a4f2784254", 19}},
-      {SchemaHead::kMlflow3_3, {"534353b11cbc", 30}},
-      {SchemaHead::kMlflow3_11, {"7d34483879f0", 48}}};
+      {SchemaHead::kMlflow217, {"f5a4f2784254", 19}},
+      {SchemaHead::kMlflow33, {"534353b11cbc", 30}},
+      {SchemaHead::kMlflow311, {"7d34483879f0", 48}}};
   EXPECT_EQ(revision_in(path()), expected.at(GetParam()).first);
   EXPECT_THAT(tables_of(path()), SizeIs(expected.at(GetParam()).second));
   const auto store = open_store(kUri, options());
@@ -187,7 +187,7 @@ TEST_P(Databases, LeaveACopyOfWhatTheyWereBesideThem) {
 }
 
 class Upgrade : public Databases {};
-INSTANTIATE_TEST_SUITE_P(From, Upgrade, testing::Values(SchemaHead::kMlflow2_17),
+INSTANTIATE_TEST_SUITE_P(From, Upgrade, testing::Values(SchemaHead::kMlflow217),
                          [](const auto&) { return "Mlflow2_17"; });
 
 TEST_P(Upgrade, KeepsTablesAndIndexesThatMLflowDoesNotKnow) {
@@ -230,7 +230,7 @@ TEST_P(Upgrade, RefusesRevisionsThatItDoesNotKnow) {
 
 // Two MLflow versions between 3.3 and 3.11 call the column job_name by its older name.
 TEST_P(Upgrade, RenamesTheColumnThatMLflowRenamed) {
-  create_database(kUri, SchemaHead::kMlflow3_3, options());
+  create_database(kUri, SchemaHead::kMlflow33, options());
   execute(
       "CREATE TABLE jobs (id VARCHAR(36) NOT NULL, creation_time BIGINT NOT NULL, function_fullname "
       "VARCHAR(500) NOT "
@@ -261,7 +261,7 @@ TEST_P(Upgrade, IsDoneOnceByManyProcessesAtATime) {
 
 TEST(SchemaHeads, AreNamedByTheirMLflow) {
   EXPECT_THAT(schema_head_names(), ElementsAre("2.17", "3.3", "3.11"));
-  EXPECT_EQ(parse_schema_head("3.3"), SchemaHead::kMlflow3_3);
+  EXPECT_EQ(parse_schema_head("3.3"), SchemaHead::kMlflow33);
   EXPECT_EQ(code_of([] { (void)parse_schema_head("1.0"); }), ErrorCode::kInvalidArgument);
   EXPECT_THAT(message_of([] { (void)parse_schema_head("1.0"); }), HasSubstr("2.17, 3.3, 3.11"));
 }

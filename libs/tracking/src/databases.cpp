@@ -20,9 +20,9 @@ namespace fs = std::filesystem;
 using storage::Connection;
 
 constexpr std::array<std::pair<SchemaHead, std::string_view>, 3> kHeadNames{{
-    {SchemaHead::kMlflow2_17, "2.17"},
-    {SchemaHead::kMlflow3_3, "3.3"},
-    {SchemaHead::kMlflow3_11, "3.11"},
+    {SchemaHead::kMlflow217, "2.17"},
+    {SchemaHead::kMlflow33, "3.3"},
+    {SchemaHead::kMlflow311, "3.11"},
 }};
 
 // MLflow's revisions from 2.17.3 to the last before 3.11, oldest first.

@@ -60,9 +60,9 @@ bool is_empty_database(storage::Connection& connection) {
 
 std::string_view revision_of(SchemaHead head) noexcept {
   switch (head) {
-    case SchemaHead::kMlflow2_17:
+    case SchemaHead::kMlflow217:
       return "f5a4f2784254";
-    case SchemaHead::kMlflow3_3:
+    case SchemaHead::kMlflow33:
       return "534353b11cbc";
     default:
       return "7d34483879f0";
@@ -80,7 +80,7 @@ void create_schema(storage::Connection& connection, SchemaHead head,
   connection.execute(is_on_server(connection) ? mlflow_postgres_schema() : mlflow_schema(head));
   create_own_indexes(connection);
   connection.query("INSERT INTO alembic_version (version_num) VALUES (?)").bind(revision_of(head)).run();
-  if (head == SchemaHead::kMlflow3_11) add_default_workspace(connection);
+  if (head == SchemaHead::kMlflow311) add_default_workspace(connection);
   connection
       .query(
           "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage, creation_time, "

@@ -22,10 +22,10 @@ class SqlModelRegistry final : public ModelRegistry {
                                           const RegisteredModelUpdate& update) override;
   RegisteredModel rename_registered_model(std::string_view name, std::string_view new_name) override;
   void delete_registered_model(std::string_view name) override;
-  RegisteredModel get_registered_model(std::string_view name) const override;
-  Page<RegisteredModel> search_registered_models(const SearchModels& search) const override;
-  std::vector<ModelVersion> latest_versions(std::string_view name,
-                                            const std::vector<std::string>& stages) const override;
+  [[nodiscard]] RegisteredModel get_registered_model(std::string_view name) const override;
+  [[nodiscard]] Page<RegisteredModel> search_registered_models(const SearchModels& search) const override;
+  [[nodiscard]] std::vector<ModelVersion> latest_versions(
+      std::string_view name, const std::vector<std::string>& stages) const override;
   void set_registered_model_tag(std::string_view name, const KeyValue& tag) override;
   void delete_registered_model_tag(std::string_view name, std::string_view key) override;
 
@@ -35,16 +35,18 @@ class SqlModelRegistry final : public ModelRegistry {
   ModelVersion transition_stage(std::string_view name, std::string_view version, std::string_view stage,
                                 bool archive_existing) override;
   void delete_model_version(std::string_view name, std::string_view version) override;
-  ModelVersion get_model_version(std::string_view name, std::string_view version) const override;
-  Page<ModelVersion> search_model_versions(const SearchModels& search) const override;
-  std::string download_uri(std::string_view name, std::string_view version) const override;
+  [[nodiscard]] ModelVersion get_model_version(std::string_view name,
+                                               std::string_view version) const override;
+  [[nodiscard]] Page<ModelVersion> search_model_versions(const SearchModels& search) const override;
+  [[nodiscard]] std::string download_uri(std::string_view name, std::string_view version) const override;
   void set_model_version_tag(std::string_view name, std::string_view version, const KeyValue& tag) override;
   void delete_model_version_tag(std::string_view name, std::string_view version,
                                 std::string_view key) override;
 
   void set_alias(std::string_view name, std::string_view alias, std::string_view version) override;
   void delete_alias(std::string_view name, std::string_view alias) override;
-  ModelVersion get_version_by_alias(std::string_view name, std::string_view alias) const override;
+  [[nodiscard]] ModelVersion get_version_by_alias(std::string_view name,
+                                                  std::string_view alias) const override;
 
  private:
   storage::Database& database_;

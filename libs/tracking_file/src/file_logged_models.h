@@ -20,14 +20,14 @@ class FileLoggedModels final : public LoggedModels {
   explicit FileLoggedModels(const FileTree& tree) : tree_(tree) {}
 
   LoggedModel create_logged_model(const CreateLoggedModel& create) override;
-  std::optional<LoggedModel> find_logged_model(std::string_view model_id) const override;
-  LoggedModel get_logged_model(std::string_view model_id) const override;
+  [[nodiscard]] std::optional<LoggedModel> find_logged_model(std::string_view model_id) const override;
+  [[nodiscard]] LoggedModel get_logged_model(std::string_view model_id) const override;
   LoggedModel finalize_logged_model(std::string_view model_id, LoggedModelStatus status) override;
   void delete_logged_model(std::string_view model_id) override;
   LoggedModel set_logged_model_tags(std::string_view model_id, const std::vector<KeyValue>& tags) override;
   void delete_logged_model_tag(std::string_view model_id, std::string_view key) override;
   void log_logged_model_params(std::string_view model_id, const std::vector<KeyValue>& params) override;
-  Page<LoggedModel> search_logged_models(const SearchLoggedModels& search) const override;
+  [[nodiscard]] Page<LoggedModel> search_logged_models(const SearchLoggedModels& search) const override;
 
  private:
   const FileTree& tree_;

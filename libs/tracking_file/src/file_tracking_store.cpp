@@ -122,7 +122,7 @@ bool was_deleted_before(const Params& meta, TimeMs time) {
 
 bool fits(const RunQuery& query, const RunRecord& run, const fs::path& folder, const Params& meta) {
   return is_in_view(run.lifecycle_stage, query.deleted_before ? ViewType::kDeletedOnly : query.view) &&
-         (query.name.empty() || run.name == query.name) && run.run_id.rfind(query.id_prefix, 0) == 0 &&
+         (query.name.empty() || run.name == query.name) && run.run_id.starts_with(query.id_prefix) &&
          is_one_of(query.run_ids, run.run_id) && (!query.status || run.status == *query.status) &&
          (!query.deleted_before || was_deleted_before(meta, *query.deleted_before)) &&
          fits_nesting(query, folder);
@@ -632,24 +632,30 @@ void FileTrackingStore::log_outputs(std::string_view run_id, const std::vector<M
   for (const ModelOutput& model : models) write_model_output(tree_, run.folder, model);
 }
 
+namespace {
+
+using DatasetKey = std::tuple<std::string, std::string, std::string, std::string>;
+
+void add_datasets(const std::string& experiment_id, const fs::path& run_folder, std::set<DatasetKey>& found) {
+  const auto run = read_run_or_skip(run_folder, {false, false, false, true});
+  if (!run) return;
+  for (const DatasetInput& input : run->dataset_inputs) {
+    const auto context = std::ranges::find(input.tags, "mlflow.data.context", &KeyValue::key);
+    found.emplace(experiment_id, input.dataset.name, input.dataset.digest,
+                  context == input.tags.end() ? std::string() : context->value);
+  }
+}
+
+}  // namespace
+
 std::vector<DatasetSummary> FileTrackingStore::search_datasets(
     const std::vector<std::string>& experiment_ids) const {
   constexpr std::size_t kMost = 1000;  // MLflow's
-  std::set<std::tuple<std::string, std::string, std::string, std::string>> found;
+  std::set<DatasetKey> found;
   for (const std::string& id : experiment_ids) {
     const auto experiment = find_experiment_folder(tree_, id);
     if (!experiment) continue;
-    for (const fs::path& folder : run_folders(*experiment)) {
-      const auto run = read_run_or_skip(folder, {false, false, false, true});
-      if (!run) continue;
-      for (const DatasetInput& input : run->dataset_inputs) {
-        const auto context = std::find_if(input.tags.begin(), input.tags.end(), [](const KeyValue& tag) {
-          return tag.key == "mlflow.data.context";
-        });
-        found.emplace(id, input.dataset.name, input.dataset.digest,
-                      context == input.tags.end() ? std::string() : context->value);
-      }
-    }
+    for (const fs::path& folder : run_folders(*experiment)) add_datasets(id, folder, found);
   }
   std::vector<DatasetSummary> summaries;
   for (const auto& [experiment, name, digest, context] : found) {

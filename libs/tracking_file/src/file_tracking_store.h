@@ -28,21 +28,21 @@ class FileTrackingStore final : public TrackingStore {
 
   std::string create_experiment(std::string_view name, std::string_view artifact_location,
                                 const std::vector<KeyValue>& tags) override;
-  std::optional<ExperimentRecord> find_experiment(std::string_view name) const override;
-  ExperimentRecord get_experiment(std::string_view experiment_id) const override;
+  [[nodiscard]] std::optional<ExperimentRecord> find_experiment(std::string_view name) const override;
+  [[nodiscard]] ExperimentRecord get_experiment(std::string_view experiment_id) const override;
   ExperimentRecord find_or_create_experiment(std::string_view name) override;
-  std::vector<ExperimentRecord> list_experiments(ViewType view) const override;
+  [[nodiscard]] std::vector<ExperimentRecord> list_experiments(ViewType view) const override;
   void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) override;
   void delete_experiment_tag(std::string_view experiment_id, std::string_view key) override;
   void delete_experiment(std::string_view experiment_id) override;
   void restore_experiment(std::string_view experiment_id) override;
   void rename_experiment(std::string_view experiment_id, std::string_view new_name) override;
-  Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const override;
+  [[nodiscard]] Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const override;
 
   RunRecord create_run(const CreateRun& create) override;
-  std::optional<RunRecord> find_run(std::string_view run_id) const override;
-  std::vector<RunRecord> list_runs(const RunQuery& query) const override;
-  Page<RunRecord> search_runs(const SearchRuns& search) const override;
+  [[nodiscard]] std::optional<RunRecord> find_run(std::string_view run_id) const override;
+  [[nodiscard]] std::vector<RunRecord> list_runs(const RunQuery& query) const override;
+  [[nodiscard]] Page<RunRecord> search_runs(const SearchRuns& search) const override;
   void update_run(std::string_view run_id, const RunUpdate& update) override;
   void delete_run(std::string_view run_id) override;
   void restore_run(std::string_view run_id) override;
@@ -50,20 +50,24 @@ class FileTrackingStore final : public TrackingStore {
 
   void log_batch(std::string_view run_id, const Batch& batch) override;
   void delete_tag(std::string_view run_id, std::string_view key) override;
-  std::vector<Metric> metric_history(std::string_view run_id, std::string_view key) const override;
-  Page<Metric> metric_history_page(std::string_view run_id, const HistoryQuery& query) const override;
-  std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const override;
+  [[nodiscard]] std::vector<Metric> metric_history(std::string_view run_id,
+                                                   std::string_view key) const override;
+  [[nodiscard]] Page<Metric> metric_history_page(std::string_view run_id,
+                                                 const HistoryQuery& query) const override;
+  [[nodiscard]] std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const override;
 
   void log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
                   const std::vector<std::string>& model_ids) override;
   void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models) override;
-  std::vector<DatasetSummary> search_datasets(const std::vector<std::string>& experiment_ids) const override;
+  [[nodiscard]] std::vector<DatasetSummary> search_datasets(
+      const std::vector<std::string>& experiment_ids) const override;
 
   LoggedModels& logged_models() override { return logged_models_; }
   ModelRegistry& model_registry() override { return model_registry_; }
 
  private:
-  std::string write_experiment(std::string_view id, std::string_view name, const std::string& location) const;
+  [[nodiscard]] std::string write_experiment(std::string_view id, std::string_view name,
+                                             const std::string& location) const;
   void move_experiment(const std::filesystem::path& from, const std::filesystem::path& to,
                        LifecycleStage stage) const;
   void write_tags(const std::filesystem::path& run, const std::vector<KeyValue>& tags) const;

@@ -44,7 +44,7 @@ bool is_folder(const fs::path& path) {
 }
 
 // What a writer of ours that was killed left aside begins with a dot; names of tags may, too, but not so.
-bool is_aside(const fs::path& path) { return path.filename().string().rfind(".ivory-", 0) == 0; }
+bool is_aside(const fs::path& path) { return path.filename().string().starts_with(".ivory-"); }
 
 void add_keys(const fs::path& folder, const std::string& start, std::vector<std::string>& keys) {
   for (const fs::path& path : entries_of(folder)) {

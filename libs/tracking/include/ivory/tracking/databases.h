@@ -12,8 +12,8 @@ namespace ivory::tracking {
 
 // Each MLflow opens databases of exactly one state of its schema; these can be made. open_store() makes and
 // wants the newest, and opens any that has the tables and columns it uses.
-enum class SchemaHead { kMlflow2_17, kMlflow3_3, kMlflow3_11 };
-inline constexpr SchemaHead kNewestSchemaHead = SchemaHead::kMlflow3_11;
+enum class SchemaHead { kMlflow217, kMlflow33, kMlflow311 };
+inline constexpr SchemaHead kNewestSchemaHead = SchemaHead::kMlflow311;
 // "2.17", "3.3", "3.11".
 [[nodiscard]] std::string_view to_text(SchemaHead head) noexcept;
 [[nodiscard]] std::vector<std::string> schema_head_names();
