@@ -198,8 +198,8 @@ FileTrackingStore::FileTrackingStore(FileTree tree, fs::path working_directory, 
     write_experiment(kDefaultId, "Default", append_to_location(artifact_root_, kDefaultId));
 }
 
-std::string FileTrackingStore::write_experiment(std::string_view id, std::string_view name,
-                                                const std::string& location) const {
+void FileTrackingStore::write_experiment(std::string_view id, std::string_view name,
+                                         const std::string& location) const {
   const TimeMs now = now_ms();
   Params meta = Params::map();
   meta.set("artifact_location", location);
@@ -209,7 +209,6 @@ std::string FileTrackingStore::write_experiment(std::string_view id, std::string
   meta.set("lifecycle_stage", to_text(LifecycleStage::kActive));
   meta.set("name", name);
   tree_.write_meta(tree_.root() / id, meta);
-  return std::string(id);
 }
 
 std::string FileTrackingStore::create_experiment(std::string_view name, std::string_view artifact_location,

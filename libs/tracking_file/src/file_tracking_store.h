@@ -66,8 +66,7 @@ class FileTrackingStore final : public TrackingStore {
   ModelRegistry& model_registry() override { return model_registry_; }
 
  private:
-  [[nodiscard]] std::string write_experiment(std::string_view id, std::string_view name,
-                                             const std::string& location) const;
+  void write_experiment(std::string_view id, std::string_view name, const std::string& location) const;
   void move_experiment(const std::filesystem::path& from, const std::filesystem::path& to,
                        LifecycleStage stage) const;
   void write_tags(const std::filesystem::path& run, const std::vector<KeyValue>& tags) const;
