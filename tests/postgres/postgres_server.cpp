@@ -108,6 +108,11 @@ void PostgresServer::crash() {
   start();
 }
 
+void PostgresServer::restart() {
+  stop(SIGINT);
+  start();
+}
+
 std::string PostgresServer::url(const std::string& database) const {
   return "postgresql://ivory@/" + database + "?host=" + folder_.path().string();
 }

@@ -27,6 +27,8 @@ class PostgresServer {
   [[nodiscard]] std::string url(const std::string& database) const;
   // Stops it as a power cut would, and starts it again.
   void crash();
+  // The same as an administrator does it: connections are cut, what was committed is written first.
+  void restart();
 
  private:
   void start();

@@ -2,13 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <thread>
 
 #include <ivory/tracking/search.h>
 
 #include "models_contract.h"
+#include "own_server.h"
 #include "postgres_server.h"
 
 namespace ivory::tracking {
@@ -20,7 +25,12 @@ using testing::SizeIs;
 // None where there is no PostgreSQL.
 std::vector<StorePlace> places() {
   if (PostgresServer::missing()) return {};
-  return {{"postgresql", [] { return OpenPlace{shared_postgres().make_database(), {}}; }}};
+  return {{"postgresql", [] { return OpenPlace{shared_postgres().make_database(), {}}; }},
+          {"own_server_over_postgresql", [] {
+             const auto server = std::make_shared<server::OwnServer>(
+                 server::OwnServerOptions{.store_uri = shared_postgres().make_database()});
+             return OpenPlace{.uri = server->url(), .keeper = server, .is_remote = true};
+           }}};
 }
 
 INSTANTIATE_TEST_SUITE_P(Postgres, TrackingStoreContract, testing::ValuesIn(places()), name_of_place);
@@ -122,6 +132,63 @@ TEST_F(PostgresTracking, GoesOnAfterTheServerWasStartedAgain) {
   EXPECT_EQ(failed.value_or(ErrorCode::kIo), ErrorCode::kIo);
   store->log_metric(run.run_id, {"m", 2, 2, 2});
   EXPECT_EQ(store->get_run(run.run_id).find_metric("m")->value, 2);
+}
+
+// Writers that log to a server of ours whose database goes away twice: what was answered with success is
+// there once it is back, once each, and the server goes on.
+void expect_nothing_lost(const std::string& database, Durability durability,
+                         const std::function<void()>& interrupt) {
+  const server::OwnServer server({.store_uri = database, .durability = durability});
+  const auto store = open_store(server.url(), {.max_retries = 0});
+  const auto run = store->create_run({.experiment_id = "0", .name = "r"});
+  constexpr int kWriters = 6;
+  std::atomic<bool> stopping = false;
+  std::atomic<int> answered = 0;
+  std::vector<std::int64_t> reached(kWriters);
+  std::vector<std::set<std::int64_t>> acknowledged(kWriters);
+  std::vector<std::thread> writers;
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back([&, w] {
+      for (std::int64_t& step = reached[w]; !stopping; ++step) {
+        const auto code =
+            code_of([&] { store->log_metric(run.run_id, {"m" + std::to_string(w), 1.0, 1, step}); });
+        EXPECT_EQ(code.value_or(ErrorCode::kIo), ErrorCode::kIo);
+        if (code) continue;
+        acknowledged[w].insert(step);
+        ++answered;
+      }
+    });
+  }
+  const auto wait_for_answers = [&](int more) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const int enough = answered + more;
+    while (answered < enough && std::chrono::steady_clock::now() < limit)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_GE(answered, enough) << "the server goes on";
+  };
+  for (int i = 0; i < 2; ++i) {
+    wait_for_answers(50);
+    interrupt();
+  }
+  wait_for_answers(50);
+  stopping = true;
+  for (auto& writer : writers) writer.join();
+  for (int w = 0; w < kWriters; ++w) {
+    std::set<std::int64_t> found;
+    for (const Metric& point : store->metric_history(run.run_id, "m" + std::to_string(w)))
+      EXPECT_TRUE(found.insert(point.step).second) << "twice: " << point.step;
+    EXPECT_TRUE(std::ranges::includes(found, acknowledged[w])) << "writer " << w;
+    EXPECT_LE(found.size(), static_cast<std::size_t>(reached[w]));
+  }
+}
+
+TEST_F(PostgresTracking, AServerLosesNothingAcknowledgedWhenItsDatabaseIsStartedAgain) {
+  expect_nothing_lost(uri_, Durability::kProcess, [] { shared_postgres().restart(); });
+}
+
+// By default the last commits go with PostgreSQL (docs/databases.md).
+TEST_F(PostgresTracking, AServerLosesNothingAcknowledgedInFullWhenItsDatabaseCrashes) {
+  expect_nothing_lost(uri_, Durability::kFull, [] { shared_postgres().crash(); });
 }
 
 TEST_F(PostgresTracking, NamesTheServerThatDoesNotAnswer) {

@@ -78,7 +78,7 @@ TEST_P(ModelRegistryContract, KeepsTagsByKey) {
 
 TEST_P(ModelRegistryContract, RenamesAModelWithAllThatBelongsToIt) {
   registry_.create_registered_model("rm", {{"k", "v"}}, "d", "");
-  registry_.create_model_version({.name = "rm", .source = "s", .tags = {{"a", "b"}}});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s", .tags = {{"a", "b"}}});
   registry_.set_alias("rm", "champ", "1");
   registry_.create_registered_model("taken", {}, "", "");
   EXPECT_EQ(refusal_of_call([&] { registry_.rename_registered_model("rm", "taken"); }), kTaken);
@@ -103,13 +103,13 @@ TEST_P(ModelRegistryContract, UpdatesWhatIsGivenAlone) {
 
 TEST_P(ModelRegistryContract, DeletesAModelWithItsVersions) {
   registry_.create_registered_model("rm", {{"k", "v"}}, "", "");
-  registry_.create_model_version({.name = "rm", .source = "s", .tags = {{"a", "b"}}});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s", .tags = {{"a", "b"}}});
   registry_.set_alias("rm", "champ", "1");
   registry_.delete_registered_model("rm");
   EXPECT_EQ(refusal_of_call([&] { registry_.delete_registered_model("rm"); }), kMissing);
   registry_.create_registered_model("rm", {}, "", "");
   EXPECT_THAT(registry_.get_registered_model("rm").aliases, IsEmpty());
-  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s"}).version, "1");
+  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s3://b/s"}).version, "1");
 }
 
 TEST_P(ModelRegistryContract, NumbersVersionsAndGivesThemBack) {
@@ -127,10 +127,10 @@ TEST_P(ModelRegistryContract, NumbersVersionsAndGivesThemBack) {
   EXPECT_EQ(first.run_link, "http://h/r1");
   EXPECT_THAT(first.tags, ElementsAre(KeyValue{"a", "b"}));
   EXPECT_EQ(registry_.get_model_version("rm", "1"), first);
-  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s"}).version, "2");
+  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s3://b/s"}).version, "2");
   EXPECT_EQ(registry_.download_uri("rm", "1"), "mlflow-artifacts:/1/x/artifacts");
   EXPECT_EQ(registry_.update_model_version("rm", "1", "new").description, "new");
-  EXPECT_EQ(refusal_of_call([&] { registry_.create_model_version({.name = "nope", .source = "s"}); }),
+  EXPECT_EQ(refusal_of_call([&] { registry_.create_model_version({.name = "nope", .source = "s3://b/s"}); }),
             kMissing);
   EXPECT_EQ(message_of([&] { (void)registry_.get_model_version("rm", "99"); }),
             "Model Version (name=rm, version=99) not found");
@@ -140,7 +140,7 @@ TEST_P(ModelRegistryContract, NumbersVersionsAndGivesThemBack) {
 
 TEST_P(ModelRegistryContract, KeepsTagsOfVersions) {
   registry_.create_registered_model("rm", {}, "", "");
-  registry_.create_model_version({.name = "rm", .source = "s"});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
   registry_.set_model_version_tag("rm", "1", {"t", "1"});
   registry_.set_model_version_tag("rm", "1", {"t", "2"});
   EXPECT_THAT(registry_.get_model_version("rm", "1").tags, ElementsAre(KeyValue{"t", "2"}));
@@ -152,20 +152,20 @@ TEST_P(ModelRegistryContract, KeepsTagsOfVersions) {
 
 TEST_P(ModelRegistryContract, DoesNotGiveANumberTwice) {
   registry_.create_registered_model("rm", {}, "", "");
-  registry_.create_model_version({.name = "rm", .source = "s"});
-  registry_.create_model_version({.name = "rm", .source = "s"});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
   registry_.set_alias("rm", "champ", "2");
   registry_.delete_model_version("rm", "2");
   EXPECT_EQ(refusal_of_call([&] { registry_.delete_model_version("rm", "2"); }), kMissing);
   EXPECT_EQ(refusal_of_call([&] { (void)registry_.get_model_version("rm", "2"); }), kMissing);
   EXPECT_THAT(registry_.get_registered_model("rm").aliases, IsEmpty());
-  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s"}).version, "3");
+  EXPECT_EQ(registry_.create_model_version({.name = "rm", .source = "s3://b/s"}).version, "3");
   EXPECT_THAT(numbers_of(registry_.search_model_versions({}).items), ElementsAre("rm/3", "rm/1"));
 }
 
 TEST_P(ModelRegistryContract, MovesVersionsBetweenStages) {
   registry_.create_registered_model("rm", {}, "", "");
-  for (int i = 0; i < 3; ++i) registry_.create_model_version({.name = "rm", .source = "s"});
+  for (int i = 0; i < 3; ++i) registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
   EXPECT_EQ(registry_.transition_stage("rm", "1", "production", false).current_stage, "Production");
   EXPECT_EQ(registry_.transition_stage("rm", "2", "PRODUCTION", true).current_stage, "Production");
   EXPECT_EQ(registry_.get_model_version("rm", "1").current_stage, "Archived");
@@ -182,8 +182,8 @@ TEST_P(ModelRegistryContract, MovesVersionsBetweenStages) {
 
 TEST_P(ModelRegistryContract, FindsVersionsByAlias) {
   registry_.create_registered_model("rm", {}, "", "");
-  registry_.create_model_version({.name = "rm", .source = "s"});
-  registry_.create_model_version({.name = "rm", .source = "s"});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/s"});
   registry_.set_alias("rm", "champ", "1");
   registry_.set_alias("rm", "best_one-2", "1");
   EXPECT_THAT(registry_.get_version_by_alias("rm", "champ").aliases, ElementsAre("best_one-2", "champ"));
@@ -270,9 +270,10 @@ TEST_P(ModelRegistryContract, PagesThroughModels) {
 
 TEST_P(ModelRegistryContract, SearchesVersions) {
   for (const char* name : {"rm", "other"}) registry_.create_registered_model(name, {}, "", "");
-  registry_.create_model_version({.name = "rm", .source = "here", .run_id = "abc", .tags = {{"a", "b"}}});
-  registry_.create_model_version({.name = "rm", .source = "there", .run_id = "def"});
-  registry_.create_model_version({.name = "other", .source = "here", .run_id = "abc"});
+  registry_.create_model_version(
+      {.name = "rm", .source = "s3://b/here", .run_id = "abc", .tags = {{"a", "b"}}});
+  registry_.create_model_version({.name = "rm", .source = "s3://b/there", .run_id = "def"});
+  registry_.create_model_version({.name = "other", .source = "s3://b/here", .run_id = "abc"});
   registry_.update_model_version("rm", "1", "the last to be changed");
   const auto found = [&](const std::string& filter,
                          const std::vector<std::string>& order = {"name", "version_number"}) {
@@ -283,7 +284,7 @@ TEST_P(ModelRegistryContract, SearchesVersions) {
   EXPECT_THAT(found("name='rm'", {"version_number DESC"}), ElementsAre("rm/2", "rm/1"));
   EXPECT_THAT(found("run_id = 'abc'"), ElementsAre("other/1", "rm/1"));
   EXPECT_THAT(found("run_id IN ('abc', 'def') AND name = 'rm'"), ElementsAre("rm/1", "rm/2"));
-  EXPECT_THAT(found("source_path = 'there'"), ElementsAre("rm/2"));
+  EXPECT_THAT(found("source_path = 's3://b/there'"), ElementsAre("rm/2"));
   EXPECT_THAT(found("version_number > 1"), ElementsAre("rm/2"));
   EXPECT_THAT(found("version_number <= 1 AND name LIKE 'o%'"), ElementsAre("other/1"));
   EXPECT_THAT(found("tags.a = 'b'"), ElementsAre("rm/1"));

@@ -14,11 +14,13 @@
 namespace ivory::tracking {
 
 struct OpenPlace {
-  std::string uri;               // relative paths are taken from a folder of the test's own
-  std::shared_ptr<void> keeper;  // what must live as long as the test: a server
+  std::string uri;                    // relative paths are taken from a folder of the test's own
+  std::shared_ptr<void> keeper = {};  // what must live as long as the test: a server
   std::span<const StoreScheme> further = {};
   // MLflow's folders keep infinities, compare a NaN with nothing, and say file:// of where artifacts lie.
   bool is_of_files = false;
+  // A server keeps artifacts where it wants to (mlflow-artifacts:) and removes no row for good.
+  bool is_remote = false;
 };
 
 // `open` gives a new, empty place.

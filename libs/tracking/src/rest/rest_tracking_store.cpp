@@ -61,6 +61,10 @@ Page<T> page_from(const Json& answer, std::string_view field, const F& read) {
   return page;
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 Json id_of(std::string_view run_id) { return {{"run_id", run_id}, {"run_uuid", run_id}}; }
 
 // A key twice is once, with its last value: MLflow's server fails at the second.
@@ -144,8 +148,15 @@ std::optional<ExperimentRecord> RestTrackingStore::find_experiment(std::string_v
 }
 
 ExperimentRecord RestTrackingStore::get_experiment(std::string_view experiment_id) const {
-  const Json answer = client_.get("experiments/get", {{"experiment_id", std::string(experiment_id)}});
-  return experiment_from(object_of(answer, "experiment"));
+  try {
+    const Json answer = client_.get("experiments/get", {{"experiment_id", std::string(experiment_id)}});
+    return experiment_from(object_of(answer, "experiment"));
+  } catch (const StoreError& error) {
+    // To a server, an id that is no number is a wrong parameter; to whoever asks, there is no such
+    // experiment.
+    if (error.refusal() != Refusal::kInvalidParameterValue || is_number(experiment_id)) throw;
+    throw StoreError(Refusal::kResourceDoesNotExist, error.what());
+  }
 }
 
 ExperimentRecord RestTrackingStore::find_or_create_experiment(std::string_view name) {
@@ -207,8 +218,14 @@ void RestTrackingStore::restore_experiment(std::string_view experiment_id) {
 }
 
 void RestTrackingStore::rename_experiment(std::string_view experiment_id, std::string_view new_name) {
-  client_.change("POST", "experiments/update", {{"experiment_id", experiment_id}, {"new_name", new_name}},
-                 Repeat::kIfUnmet);
+  try {
+    client_.change("POST", "experiments/update", {{"experiment_id", experiment_id}, {"new_name", new_name}},
+                   Repeat::kIfUnmet);
+  } catch (const StoreError& error) {
+    // The table's own refusal of a name that is taken.
+    if (error.refusal() != Refusal::kBadRequest) throw;
+    throw StoreError(Refusal::kBadRequest, ErrorCode::kConflict, error.what());
+  }
 }
 
 // ---- runs
