@@ -29,6 +29,20 @@ TEST_F(Moving, ExportsWhatIsNewAndImportsItElsewhere) {
   EXPECT_THAT(ivory({"import", "nowhere"}).err, HasSubstr("holds no exported experiments"));
 }
 
+TEST_F(Moving, TakesFoldersAndStoresOfAnyKindForBothEnds) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  EXPECT_EQ(ivory_json({"export", "file:./copy"}).at("runs_made").as_int(), 1);
+  EXPECT_TRUE(std::filesystem::exists(path() / "copy/0/meta.yaml"));
+  EXPECT_EQ(ivory_json({"export", "file:copy", "toy"}).at("runs_present").as_int(), 1);
+  const Params moved = ivory_json({"import", "--from", "file:./copy", "--to", "sqlite:///other.db", "toy"});
+  EXPECT_EQ(moved.at("runs_made").as_int(), 1);
+  EXPECT_EQ(ivory_json({"import", "file:copy", "--to", "backup"}).at("runs_made").as_int(), 1);
+  EXPECT_EQ(ivory_json({"import", "--from", "backup", "--to", "file:copy"}).at("runs_present").as_int(), 1);
+  EXPECT_THAT(ivory({"search", "toy", "--tracking-uri", "file:copy"}).out, HasSubstr("run#0"));
+  EXPECT_THAT(ivory({"import", "file:nowhere"}).err, HasSubstr("nowhere' does not exist"));
+  EXPECT_THAT(ivory({"export", "ftp://host/x"}).err, HasSubstr("file"));
+}
+
 TEST_F(Moving, SaysAtOnceThatAServerIsDownAndWhatToDo) {
   const CommandResult down = ivory({"run", "toy", "--tracking-uri", nobody_});
   EXPECT_EQ(down.status, 1);
@@ -47,6 +61,9 @@ TEST_F(Moving, MakesRunsOfflineAndKeepsThemUntilTheServerIsThere) {
   EXPECT_EQ(sent.at("runs_made").as_int(), 1);
   EXPECT_EQ(ivory_json({"sync", "--tracking-uri", "sqlite:///far.db"}).at("runs_present").as_int(), 1);
   EXPECT_THAT(ivory({"search", "toy", "--tracking-uri", "sqlite:///far.db"}).out, HasSubstr("run#0"));
+  EXPECT_EQ(ivory_json({"sync", "--tracking-uri", "file:./far"}).at("runs_made").as_int(), 1);
+  EXPECT_EQ(ivory_json({"sync", "--tracking-uri", "file:./far"}).at("runs_present").as_int(), 1);
+  EXPECT_THAT(ivory({"search", "toy", "--tracking-uri", "file:far"}).out, HasSubstr("run#0"));
 }
 
 TEST_F(Moving, TakesTheTrackingUriInItsOrder) {

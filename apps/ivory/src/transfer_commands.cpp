@@ -55,8 +55,22 @@ std::string as_text(const TransferReport& report) {
                      report.files);
 }
 
+// What begins as "sqlite:", "file:", "http:" …; "C:" and "." are folders.
+bool is_uri(const std::string& place) {
+  const auto end = place.find(':');
+  return end != std::string::npos && end > 1 && place.find('/') > end;
+}
+
 class TransferCommand : public Command {
  protected:
+  // A folder that stands for itself, or any store: `place` is a path or a tracking URI.
+  [[nodiscard]] TransferEnd open(const std::string& place, tracking::Access access) const {
+    if (!is_uri(place)) return tracking::open_exported(place, access == tracking::Access::kReadOnly);
+    return {tracking::open_store(place, {.working_directory = directory(),
+                                         .access = access,
+                                         .further = {&tracking::file_store_scheme(), 1}}),
+            place};
+  }
   void show(const TransferReport& report) const {
     print(json() ? as_params(report).to_json(2) + "\n" : as_text(report));
   }
@@ -66,12 +80,13 @@ class ExportCommand : public TransferCommand {
  public:
   void declare(Options& options) override {
     options.word("PATH", path_,
-                 "a folder, new or an earlier export: mlflow.db and mlruns, as MLflow makes them");
+                 "a folder, new or an earlier export: mlflow.db and mlruns, as MLflow makes them; or the "
+                 "tracking URI of any store: file:./mlruns");
     options.words("EXPERIMENT", experiments_, "which; all that are active otherwise");
   }
   int execute() override {
     const Client client(directory());
-    show(transfer_shown(end_of(*client.tracker()), tracking::open_exported(path_, false), experiments_));
+    show(transfer_shown(end_of(*client.tracker()), open(path_, tracking::Access::kReadWrite), experiments_));
     return 0;
   }
 
@@ -83,8 +98,9 @@ class ExportCommand : public TransferCommand {
 class ImportCommand : public TransferCommand {
  public:
   void declare(Options& options) override {
-    options.words("PATH", words_, "a folder that `ivory export` made, and which experiments of it");
-    options.option("--from", from_, "URI", "a tracking URI instead of a folder");
+    options.words("PATH", words_,
+                  "a folder that `ivory export` made, or a tracking URI, and which experiments of it");
+    options.option("--from", from_, "URI", "a tracking URI, or a folder, instead of PATH");
     options.option("--to", to_, "URI", "where to; the client's store otherwise");
   }
   int execute() override {
@@ -94,10 +110,9 @@ class ImportCommand : public TransferCommand {
         throw Error(ErrorCode::kInvalidArgument, "say from where: a folder, or --from URI");
       experiments.erase(experiments.begin());
     }
-    const TransferEnd from = from_.empty() ? tracking::open_exported(words_.front(), true)
-                                           : TransferEnd{open(from_, tracking::Access::kReadOnly), from_};
+    const TransferEnd from = open(from_.empty() ? words_.front() : from_, tracking::Access::kReadOnly);
     if (!to_.empty()) {
-      show(transfer_shown(from, {open(to_, tracking::Access::kReadWrite), to_}, experiments));
+      show(transfer_shown(from, open(to_, tracking::Access::kReadWrite), experiments));
       return 0;
     }
     const Client client(directory());
@@ -106,12 +121,6 @@ class ImportCommand : public TransferCommand {
   }
 
  private:
-  [[nodiscard]] std::shared_ptr<tracking::TrackingStore> open(const std::string& uri,
-                                                              tracking::Access access) const {
-    return tracking::open_store(
-        uri,
-        {.working_directory = directory(), .access = access, .further = {&tracking::file_store_scheme(), 1}});
-  }
   std::vector<std::string> words_;
   std::string from_, to_;
 };

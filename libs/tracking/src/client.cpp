@@ -78,9 +78,10 @@ TrackingClient::TrackingClient(ClientOptions options) : options_(std::move(optio
   if (options_.tracking_uri.empty())
     options_.tracking_uri = variable_or("MLFLOW_TRACKING_URI", kDefaultTrackingUri);
   // A run waits no minutes for a server: what cannot be sent waits in the spool.
-  store_ = open_store(
-      options_.tracking_uri,
-      {.durability = options_.durability, .working_directory = options_.working_directory, .max_retries = 1});
+  store_ = open_store(options_.tracking_uri, {.durability = options_.durability,
+                                              .working_directory = options_.working_directory,
+                                              .max_retries = 1,
+                                              .further = options_.further});
 }
 
 ActiveRun TrackingClient::start_run(const StartRun& start) const {

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,8 @@ struct ClientOptions {
   Durability durability = Durability::kProcess;
   // What relative paths start from, and where .ivory/spool lies; empty: the process's.
   std::filesystem::path working_directory = {};
+  // As of StoreOptions: {&file_store_scheme(), 1} of the library tracking_file adds file:./mlruns.
+  std::span<const StoreScheme> further = {};
 };
 
 struct StartRun {
