@@ -61,9 +61,11 @@ class TransferTest : public testing::Test {
 TEST_F(TransferTest, CopiesExperimentsWhole) {
   const TransferReport report = transfer(from_, to_);
   EXPECT_EQ(report.experiments, 1u) << "those without runs and tags are not worth it";
-  EXPECT_EQ(report.runs_made, 2u);
+  EXPECT_EQ(report.runs.made, 2u);
   EXPECT_EQ(report.files, 2u);
-  EXPECT_THAT(to_.store->find_experiment("digits")->tags, testing::ElementsAre(KeyValue{"owner", "bob"}));
+  EXPECT_EQ(to_.store->find_experiment("digits")->tags,
+            (std::vector<KeyValue>{{std::string(kOriginTag), from_.store->find_experiment("digits")->id},
+                                   {"owner", "bob"}}));
   const auto runs = moved();
   ASSERT_THAT(runs, SizeIs(2));
   const RunRecord& parent = runs[0];
@@ -87,8 +89,8 @@ TEST_F(TransferTest, MakesNothingTwice) {
   transfer(from_, to_);
   const auto before = moved();
   const TransferReport again = transfer(from_, to_);
-  EXPECT_EQ(again.runs_made, 0u);
-  EXPECT_EQ(again.runs_present, 2u);
+  EXPECT_EQ(again.runs.made, 0u);
+  EXPECT_EQ(again.runs.present, 2u);
   EXPECT_EQ(again.files, 0u);
   const auto after = moved();
   ASSERT_THAT(after, SizeIs(2));
@@ -98,7 +100,7 @@ TEST_F(TransferTest, MakesNothingTwice) {
     EXPECT_EQ(after[i].params, before[i].params);
   }
   // Back to where they came from: they are there.
-  EXPECT_EQ(transfer(to_, from_).runs_present, 2u);
+  EXPECT_EQ(transfer(to_, from_).runs.present, 2u);
 }
 
 TEST_F(TransferTest, GoesOnWhereItBrokeOff) {
@@ -109,11 +111,11 @@ TEST_F(TransferTest, GoesOnWhereItBrokeOff) {
   }};
   EXPECT_THROW(transfer(from_, to_, breaking), std::runtime_error);
   const TransferReport rest = transfer(from_, to_);
-  EXPECT_EQ(rest.runs_made, 1u);
-  EXPECT_EQ(rest.runs_present, 1u);
+  EXPECT_EQ(rest.runs.completed, 1u) << "the parent was begun for its child";
+  EXPECT_EQ(rest.runs.present, 1u);
   // One whose end was not reached yet.
   to_.store->update_run(moved()[0].run_id, {.status = RunStatus::kRunning});
-  EXPECT_EQ(transfer(from_, to_).runs_completed, 1u);
+  EXPECT_EQ(transfer(from_, to_).runs.completed, 1u);
   EXPECT_EQ(moved()[0].status, RunStatus::kFailed);
 }
 

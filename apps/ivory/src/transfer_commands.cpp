@@ -1,6 +1,8 @@
 // ivory export, ivory import, ivory sync: experiments from one store to another.
 #include "command.h"
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include <ivory/base/error.h>
@@ -17,6 +19,7 @@ namespace ivory {
 namespace {
 
 namespace fs = std::filesystem;
+using tracking::TransferCounts;
 using tracking::TransferEnd;
 using tracking::TransferReport;
 
@@ -40,19 +43,51 @@ TransferReport transfer_shown(const TransferEnd& from, const TransferEnd& to,
   return report;
 }
 
+// The kinds of things that are moved, as they are called in JSON and for people.
+struct Kind {
+  std::string_view key;
+  std::string_view name;
+  TransferCounts TransferReport::* counts;
+};
+constexpr std::array kKinds{
+    Kind{"runs", "runs", &TransferReport::runs},
+    Kind{"logged_models", "logged models", &TransferReport::logged_models},
+    Kind{"registered_models", "registered models", &TransferReport::registered_models},
+    Kind{"model_versions", "model versions", &TransferReport::model_versions},
+};
+
 Params as_params(const TransferReport& report) {
   const auto number = [](std::size_t count) { return Params(static_cast<std::int64_t>(count)); };
-  return Params{{"experiments", number(report.experiments)},
-                {"runs_made", number(report.runs_made)},
-                {"runs_completed", number(report.runs_completed)},
-                {"runs_present", number(report.runs_present)},
-                {"files", number(report.files)}};
+  Params document = Params::map();
+  document.set("experiments", number(report.experiments));
+  for (const Kind& kind : kKinds) {
+    const TransferCounts& counts = report.*kind.counts;
+    document.set(fmt::format("{}_made", kind.key), number(counts.made));
+    document.set(fmt::format("{}_completed", kind.key), number(counts.completed));
+    document.set(fmt::format("{}_present", kind.key), number(counts.present));
+  }
+  document.set("deleted", number(report.deleted));
+  document.set("files", number(report.files));
+  document.set("refused", number(report.refused.size()));
+  return document;
 }
 
+std::string as_text(const TransferCounts& counts, std::string_view name) {
+  return fmt::format("{} {} copied, {} completed, {} already there", counts.made, name, counts.completed,
+                     counts.present);
+}
+
+// Kinds but runs are told of where there are any.
 std::string as_text(const TransferReport& report) {
-  return fmt::format("{} experiments: {} runs copied, {} completed, {} already there; {} files\n",
-                     report.experiments, report.runs_made, report.runs_completed, report.runs_present,
-                     report.files);
+  std::string text = fmt::format("{} experiments: {}; {} files\n", report.experiments,
+                                 as_text(report.runs, "runs"), report.files);
+  for (const Kind& kind : kKinds) {
+    const TransferCounts& counts = report.*kind.counts;
+    const bool any = counts.made + counts.completed + counts.present > 0;
+    if (any && kind.key != "runs") text += as_text(counts, kind.name) + "\n";
+  }
+  if (report.deleted > 0) text += fmt::format("{} deleted, as where they come from\n", report.deleted);
+  return text;
 }
 
 // What begins as "sqlite:", "file:", "http:" …; "C:" and "." are folders.
@@ -71,8 +106,14 @@ class TransferCommand : public Command {
                                          .further = {&tracking::file_store_scheme(), 1}}),
             place};
   }
-  void show(const TransferReport& report) const {
+  // The status to end with.
+  [[nodiscard]] int show(const TransferReport& report) const {
     print(json() ? as_params(report).to_json(2) + "\n" : as_text(report));
+    return tell_refused(report);
+  }
+  static int tell_refused(const TransferReport& report) {
+    for (const std::string& version : report.refused) log_error("refused: model version " + version);
+    return report.refused.empty() ? 0 : 1;
   }
 };
 
@@ -86,8 +127,8 @@ class ExportCommand : public TransferCommand {
   }
   int execute() override {
     const Client client(directory());
-    show(transfer_shown(end_of(*client.tracker()), open(path_, tracking::Access::kReadWrite), experiments_));
-    return 0;
+    return show(
+        transfer_shown(end_of(*client.tracker()), open(path_, tracking::Access::kReadWrite), experiments_));
   }
 
  private:
@@ -101,7 +142,7 @@ class ImportCommand : public TransferCommand {
     options.words("PATH", words_,
                   "a folder that `ivory export` made, or a tracking URI, and which experiments of it");
     options.option("--from", from_, "URI", "a tracking URI, or a folder, instead of PATH");
-    options.option("--to", to_, "URI", "where to; the client's store otherwise");
+    options.option("--to", to_, "URI", "a tracking URI, or a folder, to go to; the client's store otherwise");
   }
   int execute() override {
     std::vector<std::string> experiments = words_;
@@ -111,13 +152,9 @@ class ImportCommand : public TransferCommand {
       experiments.erase(experiments.begin());
     }
     const TransferEnd from = open(from_.empty() ? words_.front() : from_, tracking::Access::kReadOnly);
-    if (!to_.empty()) {
-      show(transfer_shown(from, open(to_, tracking::Access::kReadWrite), experiments));
-      return 0;
-    }
+    if (!to_.empty()) return show(transfer_shown(from, open(to_, tracking::Access::kReadWrite), experiments));
     const Client client(directory());
-    show(transfer_shown(from, end_of(*client.tracker()), experiments));
-    return 0;
+    return show(transfer_shown(from, end_of(*client.tracker()), experiments));
   }
 
  private:
@@ -155,7 +192,7 @@ class SyncCommand : public TransferCommand {
       }
       if (is_offline) print("offline: " + as_text(offline));
     }
-    return spools.failures.empty() ? 0 : 1;
+    return tell_refused(offline) == 0 && spools.failures.empty() ? 0 : 1;
   }
 };
 

@@ -126,12 +126,20 @@ bool is_inside(const std::filesystem::path& path, const std::filesystem::path& r
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+// A prompt's text is in its tags; MLflow's clients send a word where the place of a model would be.
+bool is_prompt_without_place(const tracking::CreateModelVersion& create) {
+  return create.source.find_first_of("/\\.%:") == std::string::npos &&
+         std::ranges::any_of(create.tags,
+                             [](const auto& tag) { return tag.key == "mlflow.prompt.is_prompt"; });
+}
+
 // A version must not lead whoever loads it to files that nobody logged.
 void check_source(const Call& call, const tracking::CreateModelVersion& create) {
   const auto refuse = [&](std::string_view why) {
     throw tracking::StoreError(tracking::Refusal::kInvalidParameterValue,
                                "Invalid model version source: '" + create.source + "'. " + std::string(why));
   };
+  if (is_prompt_without_place(create)) return;
   if (const auto path = local_path(create.source); !path.empty()) {
     const std::string uri = !create.model_id.empty()
                                 ? call.store().logged_models().get_logged_model(create.model_id).artifact_uri

@@ -7,9 +7,12 @@
 #include <utility>
 
 #include <ivory/base/error.h>
-#include <ivory/base/files.h>
-#include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/open_store.h>
+
+#include "transfer_files.h"
+#include "transfer_map.h"
+#include "transfer_models.h"
+#include "transfer_registry.h"
 
 namespace ivory::tracking {
 namespace {
@@ -23,50 +26,56 @@ std::string origin_of(const RunRecord& run) {
   return origin == nullptr ? run.run_id : *origin;
 }
 
-std::unique_ptr<ArtifactStore> artifacts_of(const TransferEnd& end, const RunRecord& run) {
-  if (!end.artifact_root.empty()) {
-    return open_artifact_store((end.artifact_root / run.experiment_id / run.run_id / "artifacts").string());
-  }
-  return open_artifact_store(run.artifact_uri, Durability::kProcess, end.tracking_uri);
+std::string origin_of(const ExperimentRecord& experiment) {
+  const std::string* const origin = find_tag(experiment.tags, kOriginTag);
+  return origin == nullptr ? experiment.id : *origin;
 }
 
-// All files, with their sizes.
-std::map<std::string, std::int64_t> files_of(const ArtifactStore& artifacts) {
-  std::map<std::string, std::int64_t> files;
-  std::vector<std::string> folders{""};
-  while (!folders.empty()) {
-    const std::string folder = std::move(folders.back());
-    folders.pop_back();
-    for (ArtifactInfo& info : artifacts.list(folder)) {
-      if (info.is_folder) {
-        folders.push_back(std::move(info.path));
-      } else {
-        files[info.path] = info.size_bytes.value_or(-1);
-      }
-    }
-  }
-  return files;
+bool is_deleted(const ExperimentRecord& experiment) {
+  return experiment.lifecycle_stage == LifecycleStage::kDeleted;
 }
+
+bool is_deleted(const RunRecord& run) { return run.lifecycle_stage == LifecycleStage::kDeleted; }
+
+// Those of `wanted` that are not among `present`.
+template <class T>
+std::vector<T> rest_of(const std::vector<T>& wanted, const std::vector<T>& present) {
+  std::vector<T> rest;
+  for (const T& one : wanted)
+    if (std::ranges::find(present, one) == present.end()) rest.push_back(one);
+  return rest;
+}
+
+// An experiment on its way.
+struct MovingExperiment {
+  ExperimentRecord source;
+  std::vector<RunRecord> runs;  // oldest first
+  bool has_models = false;
+  ExperimentRecord target;
+  std::map<std::string, RunRecord> present;  // runs of the target, by origin
+};
 
 class Transfer {
  public:
   Transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options)
-      : from_(from), to_(to), options_(options) {}
+      : from_(from),
+        to_(to),
+        options_(options),
+        models_(from, to, map_, report_, [this](const std::string& run_id) { return begin_run(run_id); }) {}
 
   TransferReport run() {
-    std::vector<ExperimentRecord> experiments = wanted();
-    std::vector<std::vector<RunRecord>> runs;
-    for (const ExperimentRecord& experiment : experiments) {
-      runs.push_back(from_.store->list_runs({.experiment_ids = {experiment.id}, .with_inputs = true}));
-      progress_.total += runs.back().size();
-    }
-    for (std::size_t i = 0; i < experiments.size(); ++i) copy_experiment(experiments[i], runs[i]);
+    read_source();
+    for (MovingExperiment& experiment : experiments_) prepare(experiment);
+    for (const MovingExperiment& experiment : experiments_) copy_runs(experiment);
+    models_.complete();
+    for (const MovingExperiment& experiment : experiments_) delete_what_is_deleted(experiment);
+    RegistryTransfer(from_, to_, map_, report_).run(!options_.experiments.empty());
     return report_;
   }
 
  private:
   [[nodiscard]] std::vector<ExperimentRecord> wanted() const {
-    std::vector<ExperimentRecord> all = from_.store->list_experiments();
+    std::vector<ExperimentRecord> all = from_.store->list_experiments(ViewType::kAll);
     if (options_.experiments.empty()) return all;
     std::vector<std::string> names;
     for (const ExperimentRecord& experiment : all) names.push_back(experiment.name);
@@ -81,77 +90,154 @@ class Transfer {
     return found;
   }
 
-  void copy_experiment(const ExperimentRecord& experiment, std::vector<RunRecord>& runs) {
-    if (runs.empty() && options_.experiments.empty() && experiment.tags.empty()) return;  // Default, mostly
-    ++report_.experiments;
-    const ExperimentRecord target = to_.store->find_or_create_experiment(experiment.name);
-    for (const KeyValue& tag : experiment.tags)
-      if (std::ranges::find(target.tags, tag) == target.tags.end())
-        to_.store->set_experiment_tag(target.id, tag);
-    present_.clear();
-    for (RunRecord& run : to_.store->list_runs({.experiment_ids = {target.id}, .view = ViewType::kAll}))
-      present_.emplace(origin_of(run), std::move(run));
-    // Oldest first, and a parent before what is nested under it.
-    std::ranges::sort(runs, {}, [](const RunRecord& run) { return run.start_time.value_or(0); });
-    std::map<std::string, const RunRecord*> by_id;
-    for (const RunRecord& run : runs) by_id[run.run_id] = &run;
-    std::set<std::string> begun;
-    const std::function<void(const RunRecord&)> copy = [&](const RunRecord& run) {
-      if (!begun.insert(run.run_id).second) return;
-      const std::string* const parent = run.find_tag(kParentRunIdTag);
-      const auto found = parent == nullptr ? by_id.end() : by_id.find(*parent);
-      if (found != by_id.end()) copy(*found->second);
-      progress_.experiment = experiment.name;
+  void read_source() {
+    for (ExperimentRecord& record : wanted()) {
+      MovingExperiment experiment{.source = std::move(record), .runs = {}, .target = {}, .present = {}};
+      const std::string& id = experiment.source.id;
+      experiment.runs =
+          from_.store->list_runs({.experiment_ids = {id}, .view = ViewType::kAll, .with_inputs = true});
+      std::ranges::sort(experiment.runs, {}, [](const RunRecord& run) { return run.start_time.value_or(0); });
+      experiment.has_models = models_.read_source(id);
+      const bool is_empty =
+          experiment.runs.empty() && !experiment.has_models && experiment.source.tags.empty();
+      if (is_empty && options_.experiments.empty()) continue;  // Default, mostly
+      progress_.total += experiment.runs.size();
+      experiments_.push_back(std::move(experiment));
+    }
+    report_.experiments = experiments_.size();
+    for (MovingExperiment& experiment : experiments_) {
+      for (const RunRecord& run : experiment.runs) sources_[run.run_id] = {&run, &experiment};
+    }
+  }
+
+  void prepare(MovingExperiment& experiment) {
+    const ExperimentRecord& source = experiment.source;
+    auto there = to_.store->find_experiment(source.name);
+    if (!there) {
+      const auto id =
+          to_.store->create_experiment(source.name, {}, with_origin(source.tags, origin_of(source)));
+      there = to_.store->get_experiment(id);
+    }
+    experiment.target = *std::move(there);
+    const bool lacks = look_at_target(experiment);
+    if (is_deleted(experiment.target) && (lacks || !is_deleted(source))) restore(experiment);
+    if (is_deleted(experiment.target)) return;
+    for (const KeyValue& tag : lacking(without_origin(source.tags), experiment.target.tags))
+      to_.store->set_experiment_tag(experiment.target.id, tag);
+  }
+
+  // True if something of the experiment is not there yet.
+  bool look_at_target(MovingExperiment& experiment) {
+    experiment.present.clear();
+    for (RunRecord& run : to_.store->list_runs({.experiment_ids = {experiment.target.id},
+                                                .view = ViewType::kAll,
+                                                .with_metrics = false,
+                                                .with_params = false,
+                                                .with_inputs = true}))
+      experiment.present.emplace(origin_of(run), std::move(run));
+    const bool lacks_models = models_.read_target(experiment.source.id, experiment.target.id);
+    return lacks_models || !std::ranges::all_of(experiment.runs, [&](const RunRecord& run) {
+             return experiment.present.contains(origin_of(run));
+           });
+  }
+
+  // One that is deleted here, too, is there again until all of it is there.
+  void restore(MovingExperiment& experiment) {
+    if (!is_deleted(experiment.source))
+      experiment.target = to_.store->find_or_create_experiment(experiment.source.name);  // says what is wrong
+    to_.store->restore_experiment(experiment.target.id);
+    experiment.target = to_.store->get_experiment(experiment.target.id);
+    (void)look_at_target(experiment);
+  }
+
+  void copy_runs(const MovingExperiment& experiment) {
+    progress_.experiment = experiment.source.name;
+    for (const RunRecord& run : experiment.runs) {
       progress_.run = run.name;
       if (options_.on_progress) options_.on_progress(progress_);
-      copy_run(run, target.id);
+      copy_run(run);
       ++progress_.done;
-    };
-    for (const RunRecord& run : runs) copy(run);
-    if (options_.on_progress && !runs.empty()) options_.on_progress(progress_);
+    }
+    if (options_.on_progress && !experiment.runs.empty()) options_.on_progress(progress_);
+  }
+
+  // The run of the target that stands for this one, made if need be; a parent comes before what is nested
+  // under it.
+  const RunRecord* begin_run(const std::string& run_id) {
+    const auto known = map_.runs.find(run_id);
+    if (known != map_.runs.end()) return &known->second;
+    const auto source = sources_.find(run_id);
+    if (source == sources_.end() || !beginning_.insert(run_id).second) return nullptr;
+    const auto& [run, experiment] = source->second;
+    auto there = experiment->present.find(origin_of(*run));
+    if (there == experiment->present.end()) {
+      if (const std::string* const parent = run->find_tag(kParentRunIdTag)) (void)begin_run(*parent);
+      there = experiment->present
+                  .emplace(origin_of(*run),
+                           to_.store->create_run({.experiment_id = experiment->target.id,
+                                                  .name = run->name,
+                                                  .user_id = run->user_id,
+                                                  .start_time_ms = run->start_time,
+                                                  .tags = with_origin(tags_of(*run), origin_of(*run))}))
+                  .first;
+      made_.insert(run_id);
+    }
+    map_.places.add(run->artifact_uri, there->second.artifact_uri);
+    return &map_.runs.emplace(run_id, there->second).first->second;
+  }
+
+  // Those of the run but what the store sets itself; the parent under its new id.
+  [[nodiscard]] std::vector<KeyValue> tags_of(const RunRecord& run) const {
+    std::vector<KeyValue> tags = without_origin(run.tags);
+    std::erase_if(tags, [](const KeyValue& tag) { return tag.key == kRunNameTag; });
+    for (KeyValue& tag : tags) {
+      const auto parent = tag.key == kParentRunIdTag ? map_.runs.find(tag.value) : map_.runs.end();
+      if (parent != map_.runs.end()) tag.value = parent->second.run_id;
+    }
+    return tags;
+  }
+
+  // Logged models that a run used and made, by their new ids.
+  struct Links {
+    std::vector<std::string> inputs;
+    std::vector<ModelOutput> outputs;
+  };
+  [[nodiscard]] Links links_of(const RunRecord& run) {
+    Links links;
+    for (const std::string& model : run.model_inputs)
+      if (auto moved = models_.find_or_make(model)) links.inputs.push_back(*std::move(moved));
+    for (const ModelOutput& output : run.model_outputs)
+      if (auto moved = models_.find_or_make(output.model_id))
+        links.outputs.push_back({.model_id = *std::move(moved), .step = output.step});
+    return links;
   }
 
   static bool is_whole(const RunRecord& there, const RunRecord& here) {
     return is_terminal(here.status) && there.status == here.status && there.end_time == here.end_time;
   }
 
-  // Those of the run but what the store sets itself; the parent under its new id.
-  [[nodiscard]] std::vector<KeyValue> tags_of(const RunRecord& run) const {
-    std::vector<KeyValue> tags;
-    for (const KeyValue& tag : run.tags) {
-      if (tag.key == kRunNameTag || tag.key == kOriginTag) continue;
-      const auto parent = tag.key == kParentRunIdTag ? new_ids_.find(tag.value) : new_ids_.end();
-      tags.push_back({tag.key, parent == new_ids_.end() ? tag.value : parent->second});
-    }
-    tags.push_back({std::string(kOriginTag), origin_of(run)});
-    return tags;
-  }
-
-  void copy_run(const RunRecord& run, const std::string& experiment_id) {
-    const std::string origin = origin_of(run);
-    auto there = present_.find(origin);
-    const bool is_new = there == present_.end();
-    if (is_new) {
-      there = present_
-                  .emplace(origin, to_.store->create_run({.experiment_id = experiment_id,
-                                                          .name = run.name,
-                                                          .user_id = run.user_id,
-                                                          .start_time_ms = run.start_time,
-                                                          .tags = tags_of(run)}))
-                  .first;
-    }
-    const RunRecord& target = there->second;
-    new_ids_[run.run_id] = target.run_id;
-    if (!is_new && (target.lifecycle_stage == LifecycleStage::kDeleted || is_whole(target, run))) {
-      ++report_.runs_present;
+  void copy_run(const RunRecord& run) {
+    const RunRecord& target = *begin_run(run.run_id);
+    const bool is_new = made_.contains(run.run_id);
+    if (is_deleted(target)) {
+      ++report_.runs.present;
       return;
     }
-    ++(is_new ? report_.runs_made : report_.runs_completed);
+    Links links = links_of(run);
+    links.inputs = rest_of(links.inputs, target.model_inputs);
+    links.outputs = rest_of(links.outputs, target.model_outputs);
+    if (is_whole(target, run) && links.inputs.empty() && links.outputs.empty()) {
+      ++report_.runs.present;
+      return;
+    }
+    ++(is_new ? report_.runs.made : report_.runs.completed);
     to_.store->log_batch(target.run_id,
                          {.params = run.params, .tags = is_new ? std::vector<KeyValue>{} : tags_of(run)});
     copy_metrics(run, target);
-    if (!run.dataset_inputs.empty()) to_.store->log_inputs(target.run_id, run.dataset_inputs, {});
-    copy_artifacts(run, target);
+    if (!run.dataset_inputs.empty() || !links.inputs.empty())
+      to_.store->log_inputs(target.run_id, run.dataset_inputs, links.inputs);
+    if (!links.outputs.empty()) to_.store->log_outputs(target.run_id, links.outputs);
+    report_.files += copy_files(*artifacts_of(from_, run), *artifacts_of(to_, target));
     // The last step, by which a run counts as whole.
     to_.store->update_run(target.run_id, {.status = run.status, .end_time_ms = run.end_time});
   }
@@ -169,31 +255,40 @@ class Transfer {
     if (!batch.metrics.empty()) to_.store->log_batch(target.run_id, batch);
   }
 
-  void copy_artifacts(const RunRecord& run, const RunRecord& target) {
-    const auto source = artifacts_of(from_, run);
-    const std::map<std::string, std::int64_t> files = files_of(*source);
-    if (files.empty()) return;
-    const auto place = artifacts_of(to_, target);
-    const std::map<std::string, std::int64_t> there = files_of(*place);
-    const TemporaryFolder folder;
-    for (const auto& [path, size] : files) {
-      const auto same = there.find(path);
-      if (same != there.end() && size >= 0 && same->second == size) continue;
-      const fs::path file = folder.path() / fs::path(path).filename();
-      source->download(path, file);
-      place->log_artifact(file, fs::path(path).parent_path().generic_string());
-      fs::remove(file);
-      ++report_.files;
+  // After everything else, as nothing can be written to what is deleted. The experiment only if a transfer
+  // made it, and nobody has added to it.
+  void delete_what_is_deleted(const MovingExperiment& experiment) {
+    if (is_deleted(experiment.target)) return;
+    const bool all = is_deleted(experiment.source);
+    for (const RunRecord& run : experiment.runs) {
+      const RunRecord& target = map_.runs.at(run.run_id);
+      if (is_deleted(target) || !(all || is_deleted(run))) continue;
+      to_.store->delete_run(target.run_id);
+      ++report_.deleted;
     }
+    const std::string* const origin = find_tag(experiment.target.tags, kOriginTag);
+    if (!all || origin == nullptr || *origin != origin_of(experiment.source)) return;
+    if (!to_.store->list_runs({.experiment_ids = {experiment.target.id}, .limit = 1}).empty()) return;
+    to_.store->delete_experiment(experiment.target.id);
+    ++report_.deleted;
   }
+
+  struct Source {
+    const RunRecord* run = nullptr;
+    MovingExperiment* experiment = nullptr;
+  };
 
   const TransferEnd& from_;
   const TransferEnd& to_;
   const TransferOptions& options_;
   TransferReport report_;
   TransferProgress progress_;
-  std::map<std::string, RunRecord> present_;    // of the target experiment, by origin
-  std::map<std::string, std::string> new_ids_;  // by old ones
+  TransferMap map_;
+  ModelTransfer models_;
+  std::vector<MovingExperiment> experiments_;
+  std::map<std::string, Source> sources_;  // runs, by id
+  std::set<std::string> beginning_;        // by id: what was begun, so that runs nested in a circle end
+  std::set<std::string> made_;             // by id
 };
 
 }  // namespace

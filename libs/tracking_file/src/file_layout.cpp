@@ -89,6 +89,16 @@ ExperimentRecord read_experiment(const fs::path& folder, const Params& meta) {
   return record;
 }
 
+std::string present_location(const fs::path& experiment, std::string uri) {
+  if (experiment.parent_path().filename() != kTrash) return uri;
+  const fs::path before = experiment.parent_path().parent_path() / experiment.filename();
+  for (const std::string_view scheme : {"file://", ""}) {
+    const std::string start = std::string(scheme) + before.string() + "/";
+    if (uri.starts_with(start)) return std::string(scheme) + (experiment / uri.substr(start.size())).string();
+  }
+  return uri;
+}
+
 std::vector<fs::path> run_folders(const fs::path& experiment) {
   std::vector<fs::path> found;
   for (const std::string& name : FileTree::folders(experiment)) {

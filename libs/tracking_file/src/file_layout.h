@@ -37,6 +37,10 @@ inline constexpr std::string_view kTagsFolder = "tags";
 // Where a deleted experiment goes.
 [[nodiscard]] std::filesystem::path trash_folder(const FileTree& tree);
 
+// Where artifacts lie that were to lie at `uri`: those that lie in the folder of an experiment go to the
+// trash and back with it. `experiment` is the folder where it is now.
+[[nodiscard]] std::string present_location(const std::filesystem::path& experiment, std::string uri);
+
 // Folders of runs in that of an experiment.
 [[nodiscard]] std::vector<std::filesystem::path> run_folders(const std::filesystem::path& experiment);
 [[nodiscard]] std::optional<std::filesystem::path> find_run_folder(const FileTree& tree,

@@ -54,7 +54,8 @@ LoggedModel read_model(const fs::path& folder, const Params& meta) {
   model.model_id = folder.filename().string();
   model.experiment_id = folder.parent_path().parent_path().filename().string();
   model.name = text_field(meta, "name");
-  model.artifact_uri = text_field(meta, "artifact_location");
+  model.artifact_uri =
+      present_location(folder.parent_path().parent_path(), text_field(meta, "artifact_location"));
   model.creation_time = find_integer_field(meta, "creation_timestamp").value_or(0);
   model.last_update_time = find_integer_field(meta, "last_updated_timestamp").value_or(0);
   model.status = read_status(meta);
@@ -83,7 +84,6 @@ Params new_meta(const LoggedModel& model) {
   return meta;
 }
 
-// Keys are names of files here.
 // Keys are names of files here.
 void check_keys(const std::vector<KeyValue>& entries, std::string_view what) {
   for (const KeyValue& entry : entries) check_key(entry.key, what);

@@ -125,7 +125,7 @@ RunRecord read_run(const fs::path& folder, const Params& meta, const FileRunPart
   run.status = read_status(meta);
   run.start_time = find_integer_field(meta, "start_time");
   run.end_time = find_integer_field(meta, "end_time");
-  run.artifact_uri = text_field(meta, "artifact_uri");
+  run.artifact_uri = present_location(folder.parent_path(), text_field(meta, "artifact_uri"));
   run.user_id = text_field(meta, "user_id");
   const bool deleted = text_field(meta, "lifecycle_stage") == to_text(LifecycleStage::kDeleted);
   run.lifecycle_stage = deleted ? LifecycleStage::kDeleted : LifecycleStage::kActive;

@@ -1,4 +1,4 @@
-// Experiments from one store to another.
+// Experiments and models from one store to another.
 #pragma once
 #include <cstddef>
 #include <filesystem>
@@ -12,7 +12,7 @@
 
 namespace ivory::tracking {
 
-// The id that a moved run had where it was first: by it a second transfer finds it again.
+// The id that something moved had where it was first: by it a second transfer finds it again.
 inline constexpr std::string_view kOriginTag = "ivory.origin";
 
 // A store and how its artifacts are reached.
@@ -37,27 +37,48 @@ struct TransferProgress {
 
 // NOLINTBEGIN(readability-redundant-member-init): as CreateRun
 struct TransferOptions {
-  std::vector<std::string> experiments = {};  // by name; none: all that are active
+  std::vector<std::string> experiments = {};  // by name; none: all, deleted ones too
   std::function<void(const TransferProgress&)> on_progress = {};
 };
 // NOLINTEND(readability-redundant-member-init)
 
-struct TransferReport {
-  std::size_t experiments = 0;
-  std::size_t runs_made = 0;
-  std::size_t runs_completed = 0;  // were there, and got what they lacked
-  std::size_t runs_present = 0;    // were there, whole
-  std::size_t files = 0;
+struct TransferCounts {
+  std::size_t made = 0;
+  std::size_t completed = 0;  // were there, and got what they lacked
+  std::size_t present = 0;    // were there, whole
 };
 
-// Copies experiments with their tags, their active runs (name, user, status, times, params, tags, whole
-// histories of metrics, datasets, nesting) and artifacts. Not copied: logged models, the model registry,
-// deleted runs.
+struct TransferReport {
+  std::size_t experiments = 0;
+  TransferCounts runs;
+  TransferCounts logged_models;
+  TransferCounts registered_models;
+  TransferCounts model_versions;
+  std::size_t deleted = 0;  // experiments and runs, as they are where they come from
+  std::size_t files = 0;
+  std::vector<std::string> refused;  // "MODEL VERSION: why": a server takes no places of its own machine
+};
+
+// Copies
+// - experiments with their tags and their runs (name, user, status, times, params, tags, whole histories of
+//   metrics, datasets, nesting, logged models that they used and made) and artifacts; what is deleted is
+//   deleted there, too;
+// - logged models with params, tags, metrics, status and artifacts;
+// - the model registry, prompts with it: models (description, tags, aliases) and versions (source, run,
+// logged
+//   model, description, stage, tags). A version keeps its number where that is free. Runs, logged models and
+//   places of artifacts are those of the target. With experiments named: only versions that come from them.
+// Not copied: what no interface lets say (times at which models, versions and experiments were made, who made
+// a version, when a run was deleted), deleted logged models and versions, traces.
 //
-// Runs get new ids, and the tag ivory.origin with the old one. Done twice it makes nothing twice, and one
-// that broke off goes on where it was: a run counts as whole when it has ended there as here; files that are
-// there in their size are left. An experiment of the same name is added to. Errors: kNotFound for an
-// experiment that is not there (with the nearest name), those of the stores.
+// Experiments and registered models of a name are one: they are added to. Runs, logged models and versions
+// get new ids, and the tag ivory.origin with the old one; so have experiments that were made for it. Done
+// twice it makes nothing twice, and one that broke off goes on where it was: a run counts as whole when it
+// has ended there as here, a logged model when it has the same status; files that are there in their size are
+// left. Tags of experiments and logged models and all of the registry become what they are here. What was
+// deleted there alone stays deleted. A version that the target refuses (kInvalidArgument) is reported, and
+// the rest goes on. Errors: kNotFound for an experiment that is not there (with the nearest name), kConflict
+// for one that is deleted there alone, those of the stores.
 TransferReport transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options = {});
 
 }  // namespace ivory::tracking

@@ -1,0 +1,220 @@
+#include "transfer_registry.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <tuple>
+
+#include <ivory/base/files.h>
+
+#include "model_rules.h"
+
+namespace ivory::tracking {
+namespace {
+
+// A search hides prompts unless it asks for them, and then it finds nothing else.
+std::vector<std::string> filters() { return {"", "tags.`" + std::string(kPromptTag) + "` = 'true'"}; }
+
+template <class T, class F>
+std::vector<T> all_pages(const F& search) {
+  std::vector<T> all;
+  for (std::string& filter : filters()) {
+    SearchModels query{.filter = std::move(filter)};
+    do {
+      Page<T> page = search(query);
+      std::ranges::move(page.items, std::back_inserter(all));
+      query.page_token = std::move(page.next_page_token);
+    } while (!query.page_token.empty());
+  }
+  return all;
+}
+
+// None where the store has no registry.
+std::vector<RegisteredModel> models_in(const ModelRegistry& registry) {
+  try {
+    return all_pages<RegisteredModel>(
+        [&](const SearchModels& search) { return registry.search_registered_models(search); });
+  } catch (const StoreError& error) {
+    if (!is_not_kept(error)) throw;
+    return {};
+  }
+}
+
+// A version comes after those that its source may name.
+std::vector<ModelVersion> versions_in(const ModelRegistry& registry) {
+  auto versions = all_pages<ModelVersion>(
+      [&](const SearchModels& search) { return registry.search_model_versions(search); });
+  std::ranges::sort(versions, {}, [](const ModelVersion& version) {
+    return std::tuple(version.creation_time, version.name, parse_model_version(version.version));
+  });
+  return versions;
+}
+
+// Names and numbers are the same in many stores: the time, the run and the place tell the versions apart.
+std::string origin_of(const ModelVersion& version) {
+  const std::string* const origin = find_tag(version.tags, kOriginTag);
+  if (origin != nullptr) return *origin;
+  return version.name + "/" + version.version + "/" + std::to_string(version.creation_time) + "/" +
+         content_hash(version.run_id + " " + version.source);
+}
+
+// "SCHEME" + head + tail of a URI, with the tail from the first '/' on; nothing for another scheme.
+struct Parts {
+  std::string head;
+  std::string tail;
+};
+std::optional<Parts> parts_of(std::string_view uri, std::string_view scheme) {
+  if (!uri.starts_with(scheme)) return std::nullopt;
+  uri.remove_prefix(scheme.size());
+  const std::size_t end = std::min(uri.find('/'), uri.size());
+  return Parts{std::string(uri.substr(0, end)), std::string(uri.substr(end))};
+}
+
+}  // namespace
+
+bool RegistryTransfer::comes_from_moved(const ModelVersion& version) const {
+  if (map_.runs.contains(version.run_id) || map_.models.contains(version.model_id)) return true;
+  if (map_.places.find(version.source)) return true;
+  const auto part = parts_of(version.source, "models:/");
+  if (part) return map_.models.contains(part->head);
+  const auto run = parts_of(version.source, "runs:/");
+  return run && map_.runs.contains(run->head);
+}
+
+// Whether anything was lacking.
+bool RegistryTransfer::make_or_complete(const RegisteredModel& model) {
+  const auto found = models_there_.find(model.name);
+  if (found == models_there_.end()) {
+    models_there_.emplace(model.name, to_.create_registered_model(model.name, model.tags, model.description,
+                                                                  model.deployment_job_id));
+    return true;
+  }
+  const RegisteredModel& there = found->second;
+  const auto tags = lacking(model.tags, there.tags);
+  for (const KeyValue& tag : tags) to_.set_registered_model_tag(model.name, tag);
+  const bool described = model.description.empty() || model.description == there.description;
+  if (!described) (void)to_.update_registered_model(model.name, {.description = model.description});
+  return !tags.empty() || !described;
+}
+
+// Where the files of a version lie there.
+std::string RegistryTransfer::source_of(const ModelVersion& version) const {
+  if (const auto run = parts_of(version.source, "runs:/")) {
+    const auto moved = map_.runs.find(run->head);
+    return moved == map_.runs.end() ? version.source : "runs:/" + moved->second.run_id + run->tail;
+  }
+  if (const auto model = parts_of(version.source, "models:/")) {
+    const auto moved = map_.models.find(model->head);
+    if (moved != map_.models.end()) return "models:/" + moved->second + model->tail;
+    const auto number =
+        numbers_.find({model->head, model->tail.empty() ? std::string() : model->tail.substr(1)});
+    if (number != numbers_.end()) return "models:/" + model->head + "/" + number->second;
+    // What it names is not moved: its files are where they were.
+    const std::string place = from_.download_uri(version.name, version.version);
+    return map_.places.find(place).value_or(place);
+  }
+  return map_.places.find(version.source).value_or(version.source);
+}
+
+// Under its own number if that is to be had, so that models:/NAME/NUMBER stays the same: those of versions
+// that were deleted are used up.
+ModelVersion RegistryTransfer::make_version(const ModelVersion& version) const {
+  const auto run = map_.runs.find(version.run_id);
+  const auto model = map_.models.find(version.model_id);
+  const CreateModelVersion create{.name = version.name,
+                                  .source = source_of(version),
+                                  .run_id = run == map_.runs.end() ? version.run_id : run->second.run_id,
+                                  .run_link = version.run_link,
+                                  .description = version.description,
+                                  .model_id = model == map_.models.end() ? "" : model->second,
+                                  .tags = with_origin(version.tags, origin_of(version))};
+  const std::int64_t wanted = parse_model_version(version.version);
+  ModelVersion made = to_.create_model_version(create);
+  while (parse_model_version(made.version) < wanted) {
+    to_.delete_model_version(made.name, made.version);
+    made = to_.create_model_version(create);
+  }
+  return made;
+}
+
+// Whether anything was lacking.
+bool RegistryTransfer::complete_version(const ModelVersion& version, const ModelVersion& there) {
+  const auto tags = lacking(without_origin(version.tags), there.tags);
+  for (const KeyValue& tag : tags) to_.set_model_version_tag(there.name, there.version, tag);
+  const bool described = version.description.empty() || version.description == there.description;
+  if (!described) (void)to_.update_model_version(there.name, there.version, version.description);
+  const bool staged = version.current_stage.empty() || version.current_stage == there.current_stage;
+  if (!staged) (void)to_.transition_stage(there.name, there.version, version.current_stage, false);
+  return !tags.empty() || !described || !staged;
+}
+
+void RegistryTransfer::copy_version(const ModelVersion& version) {
+  const std::pair key(version.name, origin_of(version));
+  const bool is_new = !versions_there_.contains(key);
+  if (is_new) versions_there_.emplace(key, make_version(version));
+  const ModelVersion& there = versions_there_.at(key);
+  const bool changed = complete_version(version, there);
+  numbers_[{version.name, version.version}] = there.version;
+  TransferCounts& counts = report_.model_versions;
+  ++(is_new ? counts.made : changed ? counts.completed : counts.present);
+}
+
+// Whether anything was lacking.
+bool RegistryTransfer::copy_aliases(const RegisteredModel& model) {
+  const std::vector<ModelAlias>& there = models_there_.at(model.name).aliases;
+  bool changed = false;
+  for (const ModelAlias& alias : from_.get_registered_model(model.name).aliases) {
+    const auto number = numbers_.find({model.name, alias.version});
+    if (number == numbers_.end()) continue;  // of a version that is not moved
+    const ModelAlias wanted{alias.alias, number->second};
+    if (std::ranges::find(there, wanted) != there.end()) continue;
+    to_.set_alias(model.name, wanted.alias, wanted.version);
+    changed = true;
+  }
+  return changed;
+}
+
+void RegistryTransfer::run(bool only_moved) {
+  std::vector<RegisteredModel> models = models_in(from_);
+  if (models.empty()) return;
+  std::vector<ModelVersion> versions = versions_in(from_);
+  if (only_moved) {
+    std::erase_if(versions, [this](const ModelVersion& version) { return !comes_from_moved(version); });
+    std::erase_if(models, [&](const RegisteredModel& model) {
+      return std::ranges::find(versions, model.name, &ModelVersion::name) == versions.end();
+    });
+  }
+  if (models.empty()) return;
+  for (RegisteredModel& model : models_in(to_)) {
+    const std::string name = model.name;
+    models_there_.emplace(name, std::move(model));
+  }
+  for (ModelVersion& version : versions_in(to_)) {
+    std::pair key(version.name, origin_of(version));
+    versions_there_.emplace(std::move(key), std::move(version));
+  }
+  std::set<std::string> made;
+  std::set<std::string> changed;
+  for (const RegisteredModel& model : models) {
+    if (!models_there_.contains(model.name)) made.insert(model.name);
+    if (make_or_complete(model)) changed.insert(model.name);
+  }
+  for (const ModelVersion& version : versions) {
+    try {
+      copy_version(version);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
+      report_.refused.push_back(version.name + " " + version.version + ": " + error.what());
+    }
+  }
+  TransferCounts& counts = report_.registered_models;
+  for (const RegisteredModel& model : models) {
+    if (copy_aliases(model)) changed.insert(model.name);
+    ++(made.contains(model.name)      ? counts.made
+       : changed.contains(model.name) ? counts.completed
+                                      : counts.present);
+  }
+}
+
+}  // namespace ivory::tracking
