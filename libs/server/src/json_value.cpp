@@ -1,5 +1,6 @@
 #include "json_value.h"
 
+#include <simdjson.h>
 #include <nlohmann/json.hpp>
 
 #include <ivory/tracking/store_error.h>
@@ -13,6 +14,66 @@ using tracking::Refusal;
 using tracking::StoreError;
 
 constexpr std::size_t kDeepest = 64;
+
+constexpr std::string_view kNotJson = "The request body is not valid JSON: ";
+
+[[noreturn]] void refuse_depth() {
+  throw StoreError(Refusal::kInvalidParameterValue,
+                   std::string(kNotJson) + "it is nested deeper than " + std::to_string(kDeepest));
+}
+
+// What simdjson has read; `depth`: how many lists and objects are around it.
+JsonValue value_of(simdjson::dom::element element, std::size_t depth) {
+  using Type = simdjson::dom::element_type;
+  JsonValue value;
+  const bool is_open = element.is_array() || element.is_object();
+  if (is_open && depth >= kDeepest) refuse_depth();
+  switch (element.type()) {
+    case Type::ARRAY: {
+      const simdjson::dom::array array = element.get_array().value_unsafe();
+      JsonValue::List list;
+      list.reserve(array.size());
+      for (const simdjson::dom::element item : array) list.push_back(value_of(item, depth + 1));
+      value.set(std::move(list));
+      break;
+    }
+    case Type::OBJECT: {
+      const simdjson::dom::object members = element.get_object().value_unsafe();
+      JsonValue::Object object;
+      object.reserve(members.size());
+      for (const auto& [name, item] : members) object.emplace_back(name, value_of(item, depth + 1));
+      value.set(std::move(object));
+      break;
+    }
+    case Type::INT64:
+      value.set(element.get_int64().value_unsafe());
+      break;
+    case Type::UINT64:
+      value.set(element.get_uint64().value_unsafe());
+      break;
+    case Type::DOUBLE:
+      value.set(element.get_double().value_unsafe());
+      break;
+    case Type::STRING:
+      value.set(std::string(element.get_string().value_unsafe()));
+      break;
+    case Type::BOOL:
+      value.set(element.get_bool().value_unsafe());
+      break;
+    case Type::NULL_VALUE:
+      break;
+  }
+  return value;
+}
+
+// Ten times as fast as nlohmann, which has the last word on all that simdjson refuses: it tells the place,
+// and takes numbers of any length.
+std::optional<JsonValue> parse_fast(std::string_view text) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS) return std::nullopt;
+  return value_of(root, 0);
+}
 
 // Builds the value while nlohmann reads.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
@@ -65,10 +126,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   template <class T>
   bool open(T value) {
-    if (open_.size() >= kDeepest) {
-      problem_ = "it is nested deeper than " + std::to_string(kDeepest);
-      return false;
-    }
+    if (open_.size() >= kDeepest) refuse_depth();
     JsonValue& opened = place();
     opened.set(std::move(value));
     open_.push_back(&opened);
@@ -110,10 +168,10 @@ void write(JsonWriter& writer, const JsonValue& value) {
 }  // namespace
 
 JsonValue JsonValue::parse(std::string_view text) {
+  if (auto value = parse_fast(text)) return *std::move(value);
   Builder builder;
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder))
-    throw StoreError(Refusal::kInvalidParameterValue,
-                     "The request body is not valid JSON: " + builder.problem());
+    throw StoreError(Refusal::kInvalidParameterValue, std::string(kNotJson) + builder.problem());
   return std::move(builder.root);
 }
 

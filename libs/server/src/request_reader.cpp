@@ -86,16 +86,20 @@ std::optional<double> as_number(const JsonValue& value) {
 }  // namespace
 
 RequestReader::RequestReader(const net::Request& request)
-    : owned_(request.method == "GET" && !request.query.empty() ? parse_query(request.query)
-                                                               : parse_body(request)),
-      object_(nullptr),
+    : owned_(std::make_unique<const JsonValue>(request.method == "GET" && !request.query.empty()
+                                                   ? parse_query(request.query)
+                                                   : parse_body(request))),
       from_query_(request.method == "GET" && !request.query.empty()) {}
 
-RequestReader::RequestReader(const JsonValue& object, std::string path)
-    : object_(&object), path_(std::move(path)) {}
+std::string RequestReader::path() const {
+  if (parent_ == nullptr) return {};
+  std::string path = parent_->path() + std::string(name_);
+  if (index_) path += "[" + std::to_string(*index_) + "]";
+  return path + ".";
+}
 
 const JsonValue* RequestReader::find(std::string_view name) const noexcept {
-  const JsonValue* const value = (owned_ ? &*owned_ : object_)->find(name);
+  const JsonValue* const value = fields().find(name);
   return value != nullptr && from_query_ ? &value->as<JsonValue::List>()->front() : value;
 }
 
@@ -104,13 +108,13 @@ void RequestReader::refuse(std::string_view name) const {
   const JsonValue none;
   const JsonValue& shown = value != nullptr ? *value : none;
   throw StoreError(Refusal::kInvalidParameterValue,
-                   "Invalid value " + shown.to_text() + " for parameter '" + path_ + std::string(name) +
+                   "Invalid value " + shown.to_text() + " for parameter '" + path() + std::string(name) +
                        "' supplied:  Hint: Value was of type '" + std::string(shown.type_name()) + "'." +
                        std::string(kSeeDocs));
 }
 
 void RequestReader::refuse_missing(std::string_view name) const {
-  throw StoreError(Refusal::kInvalidParameterValue, "Missing value for required parameter '" + path_ +
+  throw StoreError(Refusal::kInvalidParameterValue, "Missing value for required parameter '" + path() +
                                                         std::string(name) + "'." + std::string(kSeeDocs));
 }
 
@@ -171,7 +175,7 @@ bool RequestReader::flag(std::string_view name, bool otherwise) const {
 }
 
 std::vector<std::string> RequestReader::texts(std::string_view name) const {
-  const JsonValue* const value = (owned_ ? &*owned_ : object_)->find(name);
+  const JsonValue* const value = fields().find(name);
   if (value == nullptr) return {};
   const auto* const list = value->as<JsonValue::List>();
   if (list == nullptr) refuse(name);
@@ -194,7 +198,7 @@ std::vector<RequestReader> RequestReader::objects(std::string_view name) const {
   readers.reserve(list->size());
   for (const JsonValue& item : *list) {
     if (item.as<JsonValue::Object>() == nullptr) refuse(name);
-    readers.emplace_back(item, path_ + std::string(name) + "[" + std::to_string(readers.size()) + "].");
+    readers.push_back(RequestReader(item, *this, name, readers.size()));
   }
   return readers;
 }
@@ -203,7 +207,7 @@ std::optional<RequestReader> RequestReader::object(std::string_view name) const 
   const JsonValue* const value = find(name);
   if (value == nullptr) return std::nullopt;
   if (value->as<JsonValue::Object>() == nullptr) refuse(name);
-  return RequestReader(*value, path_ + std::string(name) + ".");
+  return RequestReader(*value, *this, name, std::nullopt);
 }
 
 std::vector<tracking::KeyValue> RequestReader::pairs(std::string_view name, bool checked) const {

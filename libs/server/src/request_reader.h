@@ -1,6 +1,8 @@
 // RequestReader: the fields of a request, read by MLflow's rules.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +22,6 @@ class RequestReader {
  public:
   // From the query of a GET that has one, else from the body.
   explicit RequestReader(const net::Request& request);
-  // One object of a list: its fields are told as "metrics[3].value".
-  RequestReader(const JsonValue& object, std::string path);
 
   [[nodiscard]] bool has(std::string_view name) const noexcept { return find(name) != nullptr; }
   [[nodiscard]] std::string text(std::string_view name) const;  // empty if absent
@@ -34,6 +34,8 @@ class RequestReader {
   [[nodiscard]] double required_number(std::string_view name) const;
   [[nodiscard]] bool flag(std::string_view name, bool otherwise = false) const;
   [[nodiscard]] std::vector<std::string> texts(std::string_view name) const;
+  // Objects within this one, whose fields are told as "metrics[3].value". They live no longer than this one
+  // and `name`.
   [[nodiscard]] std::vector<RequestReader> objects(std::string_view name) const;
   [[nodiscard]] std::optional<RequestReader> object(std::string_view name) const;
   // {key, value} each; `checked`: the key is required.
@@ -50,12 +52,20 @@ class RequestReader {
   [[noreturn]] void refuse_missing(std::string_view name) const;
 
  private:
+  RequestReader(const JsonValue& object, const RequestReader& parent, std::string_view name,
+                std::optional<std::size_t> index)
+      : object_(&object), parent_(&parent), name_(name), index_(index) {}
+  [[nodiscard]] const JsonValue& fields() const noexcept { return owned_ ? *owned_ : *object_; }
   [[nodiscard]] const JsonValue* find(std::string_view name) const noexcept;
   [[nodiscard]] const JsonValue& require(std::string_view name) const;
+  // What stands before the names of its fields: "metrics[3].". Made only for a message.
+  [[nodiscard]] std::string path() const;
 
-  std::optional<JsonValue> owned_;
-  const JsonValue* object_;
-  std::string path_;
+  std::unique_ptr<const JsonValue> owned_;
+  const JsonValue* object_ = nullptr;
+  const RequestReader* parent_ = nullptr;
+  std::string_view name_;
+  std::optional<std::size_t> index_;
   bool from_query_ = false;
 };
 

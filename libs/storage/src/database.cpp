@@ -89,8 +89,8 @@ bool Database::switch_to_wal() {
   // Takes its turn like a writer, but a journal mode cannot change inside a transaction.
   Waiter turn;
   std::unique_lock lock(queue_mutex_);
-  queue_.push_back(&turn);
-  queue_moved_.wait(lock, [&] { return queue_.front() == &turn; });
+  [[maybe_unused]] const bool is_first = wait_for_turn(turn, lock);
+  assert(is_first && "nobody does what has no job");
   lock.unlock();
 
   bool switched = false;
@@ -113,21 +113,49 @@ bool Database::switch_to_wal() {
   writer_->set_busy_timeout(busy_timeout);
 
   lock.lock();
-  queue_.pop_front();
+  leave_queue(1);
   lock.unlock();
-  queue_moved_.notify_all();
   if (failure) std::rethrow_exception(failure);
   return switched;
+}
+
+bool Database::wait_for_turn(Waiter& waiter, std::unique_lock<std::mutex>& lock) {
+  queue_.push_back(&waiter);
+  if (is_gathering_) queue_.front()->moved.notify_one();
+  waiter.moved.wait(lock, [&] { return waiter.done || queue_.front() == &waiter; });
+  return !waiter.done;
+}
+
+// Threads that write one thing after the other would otherwise fall into two halves that wait for each other.
+void Database::gather(Waiter& leader, std::unique_lock<std::mutex>& lock) {
+  constexpr int kPart = 4;
+  is_gathering_ = true;
+  leader.moved.wait_for(lock, took_ / kPart, [&] { return queue_.size() >= crowd_; });
+  is_gathering_ = false;
+}
+
+// Each thread is woken by itself: what has nothing to do yet sleeps on. Under the lock, as a waiter is gone
+// once it has seen that it is done.
+void Database::leave_queue(std::size_t count) {
+  for (; count > 0; --count) {
+    Waiter& waiter = *queue_.front();
+    queue_.pop_front();
+    waiter.done = true;
+    waiter.moved.notify_one();
+  }
+  if (!queue_.empty()) queue_.front()->moved.notify_one();
 }
 
 // The first in the queue leads: it takes all who wait into its transaction (leveldb's write queue).
 void Database::run_write(const Job& job, Durability durability, bool is_statement) {
   assert(options_.mode != OpenMode::kReadOnly && "a database opened for reading is not written");
-  Waiter mine{&job, durability, is_statement, nullptr, false};
+  Waiter mine;
+  mine.job = &job;
+  mine.durability = durability;
+  mine.is_statement = is_statement;
   std::unique_lock lock(queue_mutex_);
-  queue_.push_back(&mine);
-  queue_moved_.wait(lock, [&] { return mine.done || queue_.front() == &mine; });
-  if (!mine.done) {
+  if (wait_for_turn(mine, lock)) {
+    if (durability == Durability::kFull) gather(mine, lock);
     std::vector<Waiter*> group;
     for (Waiter* waiter : queue_) {
       // One without a job waits for its turn to have the writer alone.
@@ -135,13 +163,12 @@ void Database::run_write(const Job& job, Durability durability, bool is_statemen
       group.push_back(waiter);
     }
     lock.unlock();
+    const auto begun = Clock::now();
     commit_group(group);
     lock.lock();
-    for (Waiter* waiter : group) {
-      queue_.pop_front();
-      waiter->done = true;
-    }
-    queue_moved_.notify_all();
+    took_ = Clock::now() - begun;
+    crowd_ = queue_.size();
+    leave_queue(group.size());
   }
   lock.unlock();
   if (mine.failure) std::rethrow_exception(std::exchange(mine.failure, nullptr));

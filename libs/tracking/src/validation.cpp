@@ -39,7 +39,13 @@ std::string cut(const std::string& text, std::size_t characters) {
   return text;
 }
 
+constexpr bool is_ascii_key_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("_-. /:").find(c) != std::string_view::npos;
+}
+
 bool has_key_characters_only(std::string_view key) {
+  if (std::ranges::all_of(key, is_ascii_key_character)) return true;  // nearly every one
   constexpr std::u32string_view kOthers = U"-. /:";
   while (!key.empty()) {
     const CodePoint character = decode_utf8(key);

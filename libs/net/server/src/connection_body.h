@@ -1,6 +1,9 @@
-// The bodies of Connection's methods: included by the two files that make one kind of connection each.
+// The bodies of Connection's methods.
 #pragma once
 #include "connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/http/error.hpp>
@@ -48,14 +51,23 @@ void Connection<Stream>::close(bool at_once) {
 }
 
 template <class Stream>
+void Connection<Stream>::close_late() {
+  asio::post(executor(), [self = this->shared_from_this()] {
+    // It may have come on meanwhile.
+    if (self->is_late(OpenConnection::Clock::now())) self->tcp().close();
+  });
+}
+
+template <class Stream>
 asio::awaitable<bool> Connection<Stream>::open_stream() {
   beast::error_code error;
   const auto peer = tcp().socket().remote_endpoint(error);
   if (error) co_return false;
   address_ = peer.address().to_string();
   if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
-    tcp().expires_after(options_.header_timeout);
+    this->expires_after(options_.header_timeout);
     co_await stream_.async_handshake(asio::ssl::stream_base::server, into(error));
+    this->expires_never();
   }
   co_return !error;
 }
@@ -90,9 +102,10 @@ asio::awaitable<bool> Connection<Stream>::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
   constexpr std::size_t kRoom = 16 * 1024;
   buffer_.shrink_to_fit();
-  tcp().expires_after(options_.idle_timeout);
+  this->expires_after(options_.idle_timeout);
   beast::error_code error;
   const std::size_t count = co_await stream_.async_read_some(buffer_.prepare(kRoom), into(error));
+  this->expires_never();
   buffer_.commit(count);
   co_return !error && count > 0;
 }
@@ -102,9 +115,7 @@ asio::awaitable<typename Connection<Stream>::End> Connection<Stream>::serve_requ
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // our own limits count
-  tcp().expires_after(options_.header_timeout);
-  beast::error_code error;
-  co_await beast::http::async_read_header(stream_, buffer_, parser, into(error));
+  const beast::error_code error = co_await read_header(parser);
   if (error == beast::http::error::header_limit)
     co_return co_await refuse(kHeadersTooLarge, "the headers are too large");
   if (error.category() == make_error_code(beast::http::error::bad_method).category() &&
@@ -133,6 +144,28 @@ asio::awaitable<typename Connection<Stream>::End> Connection<Stream>::serve_requ
   if (!came_through) co_return End::kClose;
   if (keep_alive) co_return End::kNext;
   co_return End::kLinger;
+}
+
+// What has come already needs no waiting.
+template <class Stream>
+asio::awaitable<beast::error_code> Connection<Stream>::read_header(Parser& parser) {
+  beast::error_code error = take_buffered(parser);
+  if (error != beast::http::error::need_more) co_return error;
+  error = {};
+  this->expires_after(options_.header_timeout);
+  co_await beast::http::async_read_header(stream_, buffer_, parser, into(error));
+  this->expires_never();
+  co_return error;
+}
+
+// Gives the parser what the buffer holds; need_more if that is not enough.
+template <class Stream>
+beast::error_code Connection<Stream>::take_buffered(Parser& parser) {
+  beast::error_code error = beast::http::error::need_more;
+  if (buffer_.size() == 0) return error;
+  error = {};
+  buffer_.consume(parser.put(buffer_.data(), error));
+  return error;
 }
 
 // None when the body is there, or an answer is ready without it; else as read_body().
@@ -188,7 +221,7 @@ asio::awaitable<bool> Connection<Stream>::say_continue(const Parser& parser) {
   co_return co_await write("HTTP/1.1 100 Continue\r\n\r\n", {}, sent);
 }
 
-// At most `size` bytes of the body; `size` becomes how many came.
+// At most `size` bytes of the body; `size` becomes how many came. `limit`: 0 leaves the deadline as it is.
 template <class Stream>
 asio::awaitable<beast::error_code> Connection<Stream>::read_some(Parser& parser, char* place,
                                                                  std::size_t& size, Milliseconds limit) {
@@ -196,9 +229,13 @@ asio::awaitable<beast::error_code> Connection<Stream>::read_some(Parser& parser,
   body.data = place;
   body.size = size;
   body.more = true;
-  if (limit.count() > 0) tcp().expires_after(limit);
-  beast::error_code error;
-  co_await beast::http::async_read_some(stream_, buffer_, parser, into(error));
+  beast::error_code error = take_buffered(parser);
+  if (error == beast::http::error::need_more) {
+    error = {};
+    if (limit.count() > 0) this->expires_after(limit);
+    co_await beast::http::async_read_some(stream_, buffer_, parser, into(error));
+    if (limit.count() > 0) this->expires_never();
+  }
   if (error == beast::http::error::need_buffer) error = {};
   size -= body.size;
   co_return error;
@@ -211,7 +248,7 @@ asio::awaitable<std::optional<int>> Connection<Stream>::read_body(Parser& parser
   if (told && *told > options_.max_body_bytes) co_return kContentTooLarge;
   constexpr std::size_t kFirst = 64 * 1024;
   std::size_t filled = 0;
-  tcp().expires_after(options_.body_timeout);
+  this->expires_after(options_.body_timeout);
   while (!parser.is_done()) {
     // Memory comes as the bytes do, not as the client says.
     if (filled == body.size()) {
@@ -225,6 +262,7 @@ asio::awaitable<std::optional<int>> Connection<Stream>::read_body(Parser& parser
     filled += size;
     if (filled > options_.max_body_bytes) co_return kContentTooLarge;
   }
+  this->expires_never();
   body.resize(filled);
   co_return std::nullopt;
 }
@@ -310,17 +348,39 @@ asio::awaitable<bool> Connection<Stream>::send_source(BodySource& source, bool c
   }
 }
 
+// As much as the socket takes without waiting, which for most answers is all.
+template <class Stream>
+std::size_t Connection<Stream>::write_now(std::string_view first, std::string_view second) {
+  if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) return 0;
+  std::array<iovec, 2> parts{};
+  parts[0] = {const_cast<char*>(first.data()), first.size()};    // NOLINT(*-const-cast): iovec's type
+  parts[1] = {const_cast<char*>(second.data()), second.size()};  // NOLINT(*-const-cast)
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const ssize_t count = ::sendmsg(tcp().socket().native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return count > 0 ? static_cast<std::size_t>(count) : 0;  // an error shows again when it waits
+}
+
 // In pieces, each of which must come through in time.
 template <class Stream>
 asio::awaitable<bool> Connection<Stream>::write(std::string_view first, std::string_view second,
                                                 std::uint64_t& sent) {
   while (!first.empty() || !second.empty()) {
-    const std::string_view piece = second.substr(0, kPiece);
+    std::string_view piece = second.substr(0, kPiece);
+    const std::size_t at_once = write_now(first, piece);
+    sent += at_once;
+    const std::size_t of_piece = at_once - std::min(at_once, first.size());
+    first.remove_prefix(at_once - of_piece);
+    second.remove_prefix(of_piece);
+    piece.remove_prefix(of_piece);
+    if (first.empty() && piece.empty()) continue;
     const std::array<asio::const_buffer, 2> buffers{asio::buffer(first.data(), first.size()),
                                                     asio::buffer(piece.data(), piece.size())};
-    tcp().expires_after(options_.progress_timeout);
+    this->expires_after(options_.progress_timeout);
     beast::error_code error;
     sent += co_await asio::async_write(stream_, buffers, into(error));
+    this->expires_never();
     if (error) co_return false;
     first = {};
     second.remove_prefix(piece.size());
@@ -336,7 +396,7 @@ asio::awaitable<void> Connection<Stream>::linger() {
   constexpr std::size_t kMost = 16 << 20;
   beast::error_code error;
   tcp().socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);
-  tcp().expires_after(kWhile);
+  this->expires_after(kWhile);
   std::string waste(kPiece, '\0');
   for (std::size_t taken = 0; !error && taken < kMost;)
     taken += co_await tcp().async_read_some(asio::buffer(waste), into(error));

@@ -8,6 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -36,6 +38,7 @@ class HttpServer::Work {
 
   void start() {
     asio::co_spawn(acceptor_.get_executor(), accept(), asio::detached);
+    asio::co_spawn(acceptor_.get_executor(), sweep(), asio::detached);
     for (std::size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { context_.run(); });
   }
 
@@ -97,6 +100,28 @@ class HttpServer::Work {
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       }
     }
+  }
+
+  // Ends the connections that are late, now and then, as long as the server lives.
+  asio::awaitable<void> sweep() {
+    asio::steady_timer pause(acceptor_.get_executor());
+    beast::error_code error;
+    while (!error) {
+      pause.expires_after(time_between_sweeps());
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      const auto now = OpenConnection::Clock::now();
+      const std::lock_guard lock(mutex_);
+      for (const auto& connection : open_) connection->close_if_late(now);
+    }
+  }
+
+  // A small part of the shortest limit.
+  [[nodiscard]] std::chrono::milliseconds time_between_sweeps() const {
+    constexpr std::chrono::milliseconds kShortest(10), kLongest(1000);
+    constexpr int kPart = 8;
+    const auto limit = std::min(
+        {options_.idle_timeout, options_.header_timeout, options_.body_timeout, options_.progress_timeout});
+    return std::clamp(limit / kPart, kShortest, kLongest);
   }
 
   void take(Plain stream) {

@@ -1,5 +1,6 @@
 // A database shared by threads and processes: many readers, one writer, group commit.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -75,6 +76,7 @@ class Database {
     bool is_statement = false;
     std::exception_ptr failure;
     bool done = false;
+    std::condition_variable moved;  // it is done, or the first
   };
   struct FileIdentity {
     std::uint64_t device = 0, inode = 0;
@@ -98,6 +100,13 @@ class Database {
   void run_read(const Job& job) const;
   // `is_lost`: whether the connection was, when it throws.
   void read_once(const Job& job, bool& is_lost) const;
+  // Waits until it is this one's turn (true), or another thread has done it.
+  [[nodiscard]] bool wait_for_turn(Waiter& waiter, std::unique_lock<std::mutex>& lock);
+  // Lets those come who were here last time, under a durability that makes each transaction wait for the
+  // disk.
+  void gather(Waiter& leader, std::unique_lock<std::mutex>& lock);
+  // Takes the first `count` off the queue; the next has its turn.
+  void leave_queue(std::size_t count);
   void commit_group(const std::vector<Waiter*>& group);
   void run_jobs(Connection& connection, const std::vector<Waiter*>& group);
   void begin_write(Connection& connection) const;
@@ -111,8 +120,10 @@ class Database {
   std::unique_ptr<Connection> writer_;  // used by the first of queue_ alone
 
   std::mutex queue_mutex_;
-  std::condition_variable queue_moved_;
   std::deque<Waiter*> queue_;
+  bool is_gathering_ = false;
+  std::size_t crowd_ = 0;                        // in the queue when the last transaction ended
+  std::chrono::steady_clock::duration took_{0};  // the last transaction
 
   mutable std::mutex readers_mutex_;
   mutable std::condition_variable reader_given_;
