@@ -195,6 +195,40 @@ TEST(Api, AllowsTheHostsAndOriginsThatItIsTold) {
   EXPECT_EQ(server.get("/health").text, "OK");
 }
 
+// Whatever is answered, and how: from memory, from a file, after a body that was streamed, by a refusal.
+TEST(Api, EveryAnswerHasTheHeadersThatProtectPages) {
+  TestApi server({.artifacts_destination = {}, .cors_origins = {"https://page.example"}});
+  const std::string file = "/api/2.0/mlflow-artifacts/artifacts/1/file";
+  std::vector<net::Request> requests{request_of("PUT", file, "x"),
+                                     request_of("PUT", file + "2"),
+                                     request_of("GET", file),
+                                     request_of("GET", "/health"),
+                                     request_of("GET", "/version"),
+                                     request_of("GET", "/metrics"),
+                                     request_of("GET", "/"),
+                                     request_of("OPTIONS", file),
+                                     request_of("GET", "/nowhere"),
+                                     request_of("PATCH", "/api/2.0/mlflow/runs/create"),
+                                     request_of("POST", "/api/2.0/mlflow/runs/create", "{}"),
+                                     request_of("POST", "/api/2.0/mlflow/runs/create", "{"),
+                                     request_of("GET", "/api/2.0/mlflow/runs/get?run_id=none"),
+                                     request_of("PUT", file + "/below", "x"),
+                                     request_of("PUT", "/api/2.0/mlflow-artifacts/artifacts/..", "x"),
+                                     request_of("GET", "/api/3.0/mlflow/server-info"),
+                                     request_of("DELETE", file)};
+  for (net::Request& request : requests) {
+    request.headers.emplace_back("Origin", "https://page.example");
+    const Answer answer = ask(server.api(), request);
+    for (const auto& [name, value] :
+         {std::pair("X-Content-Type-Options", "nosniff"), std::pair("X-Frame-Options", "SAMEORIGIN"),
+          std::pair("Access-Control-Allow-Origin", "https://page.example")})
+      EXPECT_THAT(answer.headers, testing::Contains(testing::Pair(name, value)).Times(1))
+          << request.method << " " << request.target;
+  }
+  EXPECT_THAT(server.api().refused(413, "too large").headers,
+              testing::Contains(testing::Pair("X-Content-Type-Options", "nosniff")));
+}
+
 TEST(Api, ReadOnlyRefusesWrites) {
   TestApi server({.artifacts_destination = {}, .read_only = true});
   EXPECT_EQ(code_of(server.post("/api/2.0/mlflow/runs/create", {{"experiment_id", "0"}})),
@@ -230,6 +264,22 @@ TEST(Api, KnowsItsPathsAndMethods) {
   EXPECT_EQ(ask(server.api(), request_of("DELETE", "/api/2.0/mlflow/logged-models/m-1/tags/a/b")).status,
             404);
   EXPECT_THAT(server.get("/version").text, testing::StartsWith("3.11"));
+}
+
+TEST(Api, ListsExperimentsForClientsOfMLflow1) {
+  TestApi server;
+  for (const char* name : {"a", "b"}) server.must("experiments/create", {{"name", name}});
+  server.must("experiments/delete", {{"experiment_id", "1"}});
+  const auto listed = [&](const std::string& query) {
+    const Json answer = server.get("/api/2.0/mlflow/experiments/list" + query).json();
+    std::string names;
+    for (const Json& experiment : answer["experiments"]) names += experiment["name"].get<std::string>() + " ";
+    return names;
+  };
+  EXPECT_EQ(listed(""), "Default b ");
+  EXPECT_EQ(listed("?view_type=ALL"), "Default a b ");
+  EXPECT_EQ(listed("?view_type=DELETED_ONLY"), "a ");
+  EXPECT_EQ(listed("?view_type=ALL&max_results=1"), "Default ");
 }
 
 TEST(Api, CountsForPrometheus) {

@@ -101,6 +101,33 @@ std::string utc_now() {
   return std::string(text.data(), size) + fraction.substr(1) + "Z";
 }
 
+// Headers that every answer has.
+const net::Fields& headers_of_all() {
+  static const net::Fields fields{{"X-Content-Type-Options", "nosniff"}, {"X-Frame-Options", "SAMEORIGIN"}};
+  return fields;
+}
+
+void append(net::Fields& fields, const net::Fields& more) {
+  fields.insert(fields.end(), more.begin(), more.end());
+}
+
+// A sink whose answer has headers as the answers of handle() have.
+class SinkWithHeaders : public net::BodySink {
+ public:
+  SinkWithHeaders(std::unique_ptr<net::BodySink> inner, net::Fields headers)
+      : inner_(std::move(inner)), headers_(std::move(headers)) {}
+  void write(std::string_view bytes) override { inner_->write(bytes); }
+  net::Response finish() override {
+    net::Response response = inner_->finish();
+    append(response.headers, headers_);
+    return response;
+  }
+
+ private:
+  std::unique_ptr<net::BodySink> inner_;
+  net::Fields headers_;
+};
+
 }  // namespace
 
 class Api::Parts {
@@ -122,20 +149,20 @@ class Api::Parts {
     const auto asker = admit(request, *match.route);
     if (match.route->upload == nullptr) return nullptr;
     Call call(request, std::move(match.words), context_, asker);
-    return match.route->upload(call);
+    return std::make_unique<SinkWithHeaders>(match.route->upload(call), headers_for(request));
   }
 
   net::Response handle(const net::Request& request) {
     net::Response response = answer(request);
-    finish(request, response);
+    append(response.headers, headers_for(request));
     return response;
   }
 
-  // Headers that every answer has.
-  void finish(const net::Request& request, net::Response& response) const {
-    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-    response.headers.emplace_back("X-Frame-Options", "SAMEORIGIN");
-    for (auto& field : hosts_.headers_for(request)) response.headers.push_back(std::move(field));
+  // Headers of every answer to it.
+  [[nodiscard]] net::Fields headers_for(const net::Request& request) const {
+    net::Fields fields = headers_of_all();
+    append(fields, hosts_.headers_for(request));
+    return fields;
   }
 
   void finished(const net::Request& request, int status, std::uint64_t bytes, double seconds) {
@@ -288,14 +315,16 @@ net::Response Api::failed(const net::Request& request) noexcept {
   } catch (...) {
     response = error_answer(Refusal::kInternalError, "The server failed.", kInternal);
   }
-  parts_->finish(request, response);
+  append(response.headers, parts_->headers_for(request));
   return response;
 }
 
 net::Response Api::refused(int status, std::string_view why) noexcept {
   constexpr int kUnavailable = 503;
   const Refusal refusal = status == kUnavailable ? Refusal::kTemporarilyUnavailable : Refusal::kBadRequest;
-  return error_answer(refusal, why, status);
+  net::Response response = error_answer(refusal, why, status);
+  append(response.headers, headers_of_all());
+  return response;
 }
 
 void Api::finished(const net::Request& request, int status, std::uint64_t bytes_sent,

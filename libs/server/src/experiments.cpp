@@ -47,6 +47,18 @@ net::Response get_by_name(Call& call) {
   return answer_experiment(*experiment);
 }
 
+tracking::ViewType asked_view(const RequestReader& fields) {
+  const auto view = find_view_type(fields, "view_type");
+  if (!view && fields.has("view_type")) fields.refuse("view_type");
+  return view.value_or(tracking::ViewType::kActiveOnly);
+}
+
+net::Response answer_found(const Call& call, const tracking::SearchExperiments& search) {
+  auto page = call.store().search_experiments(search);
+  std::erase_if(page.items, [&](const ExperimentRecord& experiment) { return !call.may_read(experiment); });
+  return answer_page("experiments", page.items, page.next_page_token, write_experiment);
+}
+
 net::Response search(Call& call) {
   const RequestReader& fields = call.fields();
   tracking::SearchExperiments search;
@@ -54,12 +66,20 @@ net::Response search(Call& call) {
   search.filter = fields.text("filter");
   search.order_by = fields.texts("order_by");
   search.page_token = fields.text("page_token");
-  const auto view = find_view_type(fields, "view_type");
-  if (!view && fields.has("view_type")) fields.refuse("view_type");
-  search.view = view.value_or(tracking::ViewType::kActiveOnly);
-  auto page = call.store().search_experiments(search);
-  std::erase_if(page.items, [&](const ExperimentRecord& experiment) { return !call.may_read(experiment); });
-  return answer_page("experiments", page.items, page.next_page_token, write_experiment);
+  search.view = asked_view(fields);
+  return answer_found(call, search);
+}
+
+// Of MLflow 1, which some clients still ask: all of them, unless they want pages.
+net::Response list(Call& call) {
+  const RequestReader& fields = call.fields();
+  constexpr std::int64_t kMost = 50'000;
+  tracking::SearchExperiments search;
+  search.max_results = fields.integer("max_results").value_or(kMost);
+  search.order_by = {"experiment_id"};
+  search.page_token = fields.text("page_token");
+  search.view = asked_view(fields);
+  return answer_found(call, search);
 }
 
 net::Response remove(Call& call) {
@@ -130,6 +150,7 @@ constexpr std::array kRoutes{
     Route{"GET", "/api/2.0/mlflow/experiments/get-by-name", Effect::kReads, get_by_name},
     Route{"GET", "/api/2.0/mlflow/experiments/search", Effect::kReads, search},
     Route{"POST", "/api/2.0/mlflow/experiments/search", Effect::kReads, search},
+    Route{"GET", "/api/2.0/mlflow/experiments/list", Effect::kReads, list},
     Route{"POST", "/api/2.0/mlflow/experiments/delete", Effect::kWrites, remove},
     Route{"POST", "/api/2.0/mlflow/experiments/restore", Effect::kWrites, restore},
     Route{"POST", "/api/2.0/mlflow/experiments/update", Effect::kWrites, update},

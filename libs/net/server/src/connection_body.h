@@ -125,6 +125,9 @@ asio::awaitable<typename Connection<Stream>::End> Connection<Stream>::serve_requ
 
   std::optional<Request> head = request_of(parser.get(), address_);
   if (!head) co_return co_await refuse(kBadRequest, "the path is not encoded as it should be");
+  // Of two, another server on the way might have gone by the other.
+  if (parser.get().count(beast::http::field::host) > 1)
+    co_return co_await refuse(kBadRequest, "more than one Host header");
   Request request = *std::move(head);
   const auto started = std::chrono::steady_clock::now();
 
