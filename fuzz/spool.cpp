@@ -29,6 +29,8 @@ bool same(const SpoolRecord& a, const SpoolRecord& b) {
     return update->status == other.status && update->end_time_ms == other.end_time_ms &&
            update->tags == other.tags;
   }
+  if (const auto* const inputs = std::get_if<PendingInputs>(&a))
+    return inputs->datasets.size() == std::get<PendingInputs>(b).datasets.size();
   return std::get<PendingArtifact>(a).file == std::get<PendingArtifact>(b).file;
 }
 

@@ -95,6 +95,34 @@ TEST(Spool, BelongsToOneProcessAtATimeAndToNoneAfterAKill) {
   EXPECT_EQ(std::get<Batch>(spool.read().records.at(0)).metrics, points(100).metrics);
 }
 
+TEST(Spool, KeepsCopiesOfArtifactsBesideItself) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "in/x.txt", "first");
+  Spool spool(folder.path() / "spool", "http://h", "r");
+  spool.append_file(folder.path() / "in/x.txt", "f");
+  write_file(folder.path() / "in/x.txt", "second");
+  spool.append_files(folder.path() / "in", "g");
+  spool.append_bytes("deep/y.txt", "bytes");
+  spool.append(PendingInputs{{{{"d", "1", "local", "{}", "", ""}, {{"mlflow.data.context", "train"}}}}});
+  const SpoolContents contents = spool.read();
+  ASSERT_THAT(contents.records, SizeIs(4));
+  const auto expect_artifact = [&](std::size_t at, const std::string& at_folder, const std::string& name,
+                                   const std::string& bytes) {
+    const auto& artifact = std::get<PendingArtifact>(contents.records.at(at));
+    EXPECT_EQ(artifact.folder, at_folder);
+    EXPECT_EQ(artifact.file.filename(), name);
+    EXPECT_EQ(read_file(contents.files / artifact.file), bytes);
+  };
+  expect_artifact(0, "f", "x.txt", "first");
+  expect_artifact(1, "g", "x.txt", "second");
+  expect_artifact(2, "deep", "y.txt", "bytes");
+  const auto& inputs = std::get<PendingInputs>(contents.records.at(3));
+  EXPECT_EQ(inputs.datasets.at(0).dataset.name, "d");
+  EXPECT_EQ(inputs.datasets.at(0).tags.at(0).value, "train");
+  spool.clear();
+  EXPECT_TRUE(fs::is_empty(folder.path() / "spool"));
+}
+
 TEST(Spool, KeepsWhatItHasWhenTheDiskIsFull) {
   const TemporaryFolder folder;
   const std::vector<int> statuses = run_processes(1, [&](int) {
@@ -105,6 +133,7 @@ TEST(Spool, KeepsWhatItHasWhenTheDiskIsFull) {
     setrlimit(RLIMIT_FSIZE, &limit);
     signal(SIGXFSZ, SIG_IGN);
     if (code_of([&] { spool.append(points(1000)); }) != ErrorCode::kIo) return 1;
+    if (code_of([&] { spool.append_bytes("a", std::string(100'000, 'x')); }) != ErrorCode::kIo) return 4;
     if (fs::file_size(spool.path()) != before) return 2;
     return spool.read().records.size() == 1 ? 0 : 3;
   });

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <mutex>
 #include <set>
 
 #include <nlohmann/json.hpp>
 
+#include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/async_logger.h>
 #include <ivory/tracking/client.h>
 #include <ivory/tracking/spool.h>
@@ -44,6 +46,15 @@ class Server {
     const std::scoped_lock lock(mutex_);
     return status_;
   }
+  // By path in the run's artifacts.
+  [[nodiscard]] std::map<std::string, std::string> artifacts() const {
+    const std::scoped_lock lock(mutex_);
+    return artifacts_;
+  }
+  [[nodiscard]] std::size_t inputs() const {
+    const std::scoped_lock lock(mutex_);
+    return inputs_;
+  }
 
  private:
   Reply answer(const Received& request) {
@@ -57,9 +68,19 @@ class Server {
       status_ = json::parse(request.body).value("status", "");
       return {};
     }
+    if (request.method == "PUT") {
+      const std::string root = "/api/2.0/mlflow-artifacts/artifacts/1/abc/";
+      if (!request.target.starts_with(root)) return {.status = 400};
+      artifacts_[request.target.substr(root.size())] = request.body;
+      return {};
+    }
+    if (request.target.ends_with("runs/log-inputs")) {
+      inputs_ += json::parse(request.body)["datasets"].size();
+      return {};
+    }
     if (request.target.find("get-by-name") != std::string::npos)
       return {.body = R"({"experiment": {"experiment_id": "1", "name": "e"}})"};
-    if (request.target.ends_with("runs/create"))
+    if (request.target.ends_with("runs/create") || request.target.find("runs/get") != std::string::npos)
       return {
           .body =
               R"({"run": {"info": {"run_id": "abc", "experiment_id": "1", "run_name": "x", "artifact_uri": "mlflow-artifacts:/1/abc"}}})"};
@@ -70,6 +91,8 @@ class Server {
   mutable std::mutex mutex_;
   std::vector<std::int64_t> steps_;
   std::string status_ = "RUNNING";
+  std::map<std::string, std::string> artifacts_;
+  std::size_t inputs_ = 0;
   std::unique_ptr<TestServer> server_;
 };
 
@@ -138,6 +161,111 @@ TEST_F(OutageTest, LetsARunEndAndIsSyncedLater) {
   EXPECT_EQ(server_.status(), "FINISHED");
   EXPECT_TRUE(fs::is_empty(spool()));
   EXPECT_EQ(sync_spools(folder_.path() / "none").runs, 0u);
+}
+
+// What a run logs of each kind of artifact; the files are changed and removed right after.
+void log_artifacts(ActiveRun& run, const fs::path& folder) {
+  write_file(folder / "in/deep/a.txt", "a");
+  write_file(folder / "in/b.txt", "b");
+  run.log_artifact(folder / "in/b.txt", "one");
+  write_file(folder / "in/b.txt", "b again");
+  run.log_artifact(folder / "in/b.txt");
+  run.log_artifacts(folder / "in", "all");
+  fs::remove_all(folder / "in");
+  run.log_text("text", "notes/n.txt");
+  run.log_dict(Params::from_json(R"({"lr": 0.1})"), "params.json");
+}
+
+const std::map<std::string, std::string> kArtifacts{
+    {"one/b.txt", "b"},      {"b.txt", "b again"},    {"all/b.txt", "b again"},
+    {"all/deep/a.txt", "a"}, {"notes/n.txt", "text"}, {"params.json", "{\n  \"lr\": 0.1\n}"}};
+
+TEST_F(OutageTest, KeepsCopiesOfArtifactsUntilTheServerIsBack) {
+  {
+    const TrackingClient client{{.tracking_uri = server_.url(), .working_directory = folder_.path()}};
+    auto run = client.start_run({.experiment = "e"});
+    server_.stop();
+    log_artifacts(run, folder_.path());
+    run.log_inputs({{{"d", "x", "local", "{}", "", ""}, {}}});
+  }
+  EXPECT_THAT(server_.artifacts(), testing::IsEmpty());
+  EXPECT_THAT(sync_spools(spool()).failures, SizeIs(1)) << "still away: kept";
+  server_.start();
+  EXPECT_EQ(sync_spools(spool()).runs, 1u);
+  EXPECT_EQ(server_.artifacts(), kArtifacts);
+  EXPECT_EQ(server_.inputs(), 1u);
+  EXPECT_EQ(server_.status(), "FINISHED");
+  EXPECT_TRUE(fs::is_empty(spool())) << "the copies are gone, too";
+}
+
+TEST_F(OutageTest, SendsArtifactsThatWaitedWhileTheRunGoesOn) {
+  const auto artifacts = open_artifact_store("mlflow-artifacts:/1/abc", {}, server_.url(), 0);
+  AsyncLogger logger(*store_, "abc", options());
+  server_.stop();
+  logger.write_artifact(*artifacts, "a.txt", "first");
+  logger.write_artifact(*artifacts, "a.txt", "second");
+  EXPECT_TRUE(logger.is_spooling());
+  server_.start();
+  for (int i = 0; i < 400 && logger.is_spooling(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(server_.artifacts(), (std::map<std::string, std::string>{{"a.txt", "second"}}))
+      << "in the order in which they were logged";
+  logger.write_artifact(*artifacts, "b.txt", "at once");
+  EXPECT_THAT(server_.artifacts(), SizeIs(2));
+  logger.flush();
+}
+
+TEST_F(OutageTest, SendsArtifactsThatAKilledProcessLeftWhenItsRunGoesOn) {
+  server_.stop();
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto artifacts = open_artifact_store("mlflow-artifacts:/1/abc", {}, server_.url(), 0);
+    AsyncLogger logger(*store_, "abc", options());
+    logger.write_artifact(*artifacts, "a.txt", "left");
+    (void)!::write(ready[1], "x", 1);
+    for (;;) pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  server_.start();
+  const TrackingClient client{{.tracking_uri = server_.url(), .working_directory = folder_.path()}};
+  auto run = client.resume_run("abc");
+  run.end();
+  EXPECT_EQ(server_.artifacts(), (std::map<std::string, std::string>{{"a.txt", "left"}}));
+}
+
+TEST_F(OutageTest, RefusesWrongArtifactsThoughTheServerIsAway) {
+  const auto artifacts = open_artifact_store("mlflow-artifacts:/1/abc", {}, server_.url(), 0);
+  AsyncLogger logger(*store_, "abc", options());
+  server_.stop();
+  logger.write_artifact(*artifacts, "a.txt", "x");
+  for (const char* path : {"../a", "/a", "", "."})
+    EXPECT_EQ(code_of([&] { logger.write_artifact(*artifacts, path, "x"); }), ErrorCode::kInvalidArgument)
+        << path;
+  EXPECT_EQ(code_of([&] { logger.log_artifact(*artifacts, folder_.path() / "none", ""); }),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(code_of([&] { logger.log_artifacts(*artifacts, folder_.path() / "none", ""); }),
+            ErrorCode::kNotFound);
+  server_.start();
+  logger.flush();
+}
+
+// One refused record takes nothing else with it.
+TEST_F(OutageTest, SendsWhatComesAfterSomethingThatIsRefused) {
+  {
+    Spool left(spool(), server_.url(), "abc");
+    left.append(Batch{.metrics = {{"bad//key", 0, 0, 0}, {"m", 0, 0, 0}}});
+    left.append_bytes("a.txt", "x");
+    left.append(Batch{.metrics = {{"m", 1, 1, 1}}});
+  }
+  EXPECT_THAT(sync_spools(spool()).failures, SizeIs(1));
+  EXPECT_EQ(arrived(), up_to(2));
+  EXPECT_THAT(server_.artifacts(), SizeIs(1));
+  EXPECT_TRUE(fs::exists(spool() / "abc.spool.refused"));
+  EXPECT_TRUE(fs::exists(spool() / "abc.files.refused"));
 }
 
 TEST_F(OutageTest, LosesNothingThatWasFlushedWhenTheProcessIsKilled) {

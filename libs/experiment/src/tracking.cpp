@@ -31,6 +31,9 @@ std::int64_t epoch_of(const Run& run) {
   return trainer == nullptr ? 0 : std::max(trainer->epoch(), 0);
 }
 
+// What a run logs waits in its spool, not here.
+constexpr int kMaxRetries = 1;
+
 // As the store keeps it: an infinity is the largest number of its sign.
 double stored(double value) {
   constexpr double kLargest = std::numeric_limits<double>::max();
@@ -50,8 +53,9 @@ bool is_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan
 Tracking::Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run)
     : tracker_(std::move(tracker)),
       run_(std::move(run)),
-      artifacts_(tracking::open_artifact_store(run_.artifact_uri, tracker_->durability(),
-                                               tracker_->tracking_uri())) {
+      artifacts_(
+          tracking::open_artifact_store(run_.artifact_uri, tracker_->durability(), tracker_->tracking_uri(),
+                                        tracker_->is_remote() ? std::optional(kMaxRetries) : std::nullopt)) {
   if (!tracker_->is_remote()) return;
   logger_ = std::make_unique<tracking::AsyncLogger>(
       tracker_->store(), run_.run_id,
@@ -114,11 +118,11 @@ void Tracking::log(tracking::Batch batch) {
   }
 }
 
-// What cannot be sent stays beside the client.
+// While the server is away they wait beside the client, as all that is logged.
 void Tracking::send_states() const {
   if (artifacts_->local_path() || !fs::exists(artifact_folder())) return;
   try {
-    artifacts_->log_artifacts(artifact_folder());
+    logger_->log_artifacts(*artifacts_, artifact_folder(), {});
   } catch (const Error& error) {
     log_warning(run_.name + ": " + error.what() + "; its states stay in " + artifact_folder().string());
   }

@@ -191,11 +191,13 @@ std::unique_ptr<ArtifactStore> open_folder(std::string_view uri, const std::stri
   return std::make_unique<LocalArtifactStore>(root.has_filename() ? root : root.parent_path(), durability);
 }
 
-std::unique_ptr<ArtifactStore> open_path(std::string_view uri, Durability durability, std::string_view) {
+std::unique_ptr<ArtifactStore> open_path(std::string_view uri, Durability durability, std::string_view,
+                                         std::optional<int>) {
   return open_folder(uri, std::string(uri), durability);
 }
 
-std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability durability, std::string_view) {
+std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability durability, std::string_view,
+                                             std::optional<int>) {
   std::string_view path = uri.substr(std::string_view("file:").size());
   for (const std::string_view host : {"//localhost/", "///"}) {
     if (path.substr(0, host.size()) != host) continue;
@@ -206,14 +208,15 @@ std::unique_ptr<ArtifactStore> open_file_uri(std::string_view uri, Durability du
   return open_folder(uri, percent_decoded(path), durability);
 }
 
-std::unique_ptr<ArtifactStore> open_proxied(std::string_view uri, Durability, std::string_view tracking_uri) {
-  return std::make_unique<ProxyArtifactStore>(uri, tracking_uri);
+std::unique_ptr<ArtifactStore> open_proxied(std::string_view uri, Durability, std::string_view tracking_uri,
+                                            std::optional<int> max_retries) {
+  return std::make_unique<ProxyArtifactStore>(uri, tracking_uri, max_retries);
 }
 
 struct Scheme {
   std::string_view name;  // empty: a bare path
   std::unique_ptr<ArtifactStore> (*open)(std::string_view uri, Durability durability,
-                                         std::string_view tracking_uri);
+                                         std::string_view tracking_uri, std::optional<int> max_retries);
 };
 
 // A further kind of store is one more line here.
@@ -232,10 +235,11 @@ std::string_view scheme_of(std::string_view uri) {
 }  // namespace
 
 std::unique_ptr<ArtifactStore> open_artifact_store(std::string_view uri, Durability durability,
-                                                   std::string_view tracking_uri) {
+                                                   std::string_view tracking_uri,
+                                                   std::optional<int> max_retries) {
   const std::string_view name = scheme_of(uri);
   for (const Scheme& scheme : kSchemes) {
-    if (scheme.name == name) return scheme.open(uri, durability, tracking_uri);
+    if (scheme.name == name) return scheme.open(uri, durability, tracking_uri, max_retries);
   }
   throw Error(ErrorCode::kInvalidArgument, "artifact URI '" + std::string(uri) + "': unknown scheme '" +
                                                std::string(name) +

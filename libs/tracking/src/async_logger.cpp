@@ -6,13 +6,17 @@
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
+#include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/spool.h>
 
 namespace ivory::tracking {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::size_t kManyPoints = 20'000;  // the writer is woken
 constexpr std::size_t kMostPoints = 1'000'000;
+constexpr int kRetriesOfWaiting = 1;  // what waits is tried again anyhow
 
 bool is_empty(const Batch& batch) {
   return batch.metrics.empty() && batch.params.empty() && batch.tags.empty() && batch.model_metrics.empty();
@@ -113,7 +117,7 @@ bool AsyncLogger::send_spooled() {
   if (spool_ == nullptr || spool_->empty()) return true;
   if (std::chrono::steady_clock::now() < next_try_) return false;
   try {
-    send_records(store_, spool_->read());
+    send_records(store_, spool_->read(), kRetriesOfWaiting);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kIo) {
       next_try_ = std::chrono::steady_clock::now() + options_.retry_interval;
@@ -157,10 +161,8 @@ void AsyncLogger::write(Batch batch) {
         return;
       }
       if (error.code() != ErrorCode::kIo || spool_ == nullptr) throw;
-      next_try_ = std::chrono::steady_clock::now() + options_.retry_interval;
+      put_off(error.what());
       spool_->append(batch);
-      log_warning("run " + run_id_ + ": " + error.what() + "; what it logs waits in " +
-                  spool_->path().string());
     }
   } catch (const Error& error) {
     note(std::current_exception());
@@ -168,6 +170,52 @@ void AsyncLogger::write(Batch batch) {
   } catch (const std::exception&) {
     note(std::current_exception());
   }
+}
+
+// The store is out of reach.
+void AsyncLogger::put_off(std::string_view why) {
+  next_try_ = std::chrono::steady_clock::now() + options_.retry_interval;
+  if (spool_->empty()) {
+    log_warning("run " + run_id_ + ": " + std::string(why) + "; what it logs waits in " +
+                spool_->path().string());
+  }
+}
+
+// A file may be large: it is sent without the lock, so that others go on.
+template <class Send, class Keep>
+void AsyncLogger::send_or_keep(const Send& send, const Keep& keep) {
+  std::unique_lock lock(sending_);
+  if (send_spooled()) {
+    lock.unlock();
+    try {
+      send();
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kIo || spool_ == nullptr) throw;
+      lock.lock();
+      put_off(error.what());
+    }
+  }
+  keep(*spool_);
+}
+
+void AsyncLogger::log_artifact(ArtifactStore& artifacts, const fs::path& file, std::string_view folder) {
+  send_or_keep([&] { artifacts.log_artifact(file, folder); },
+               [&](Spool& spool) { spool.append_file(file, folder); });
+}
+
+void AsyncLogger::log_artifacts(ArtifactStore& artifacts, const fs::path& source, std::string_view folder) {
+  send_or_keep([&] { artifacts.log_artifacts(source, folder); },
+               [&](Spool& spool) { spool.append_files(source, folder); });
+}
+
+void AsyncLogger::write_artifact(ArtifactStore& artifacts, std::string_view path, std::string_view bytes) {
+  send_or_keep([&] { artifacts.write(path, bytes); }, [&](Spool& spool) { spool.append_bytes(path, bytes); });
+}
+
+void AsyncLogger::log_inputs(const std::vector<DatasetInput>& datasets) {
+  send_or_keep([&] { store_.log_inputs(run_id_, datasets, {}); },
+               [&](Spool& spool) { spool.append(PendingInputs{datasets}); });
 }
 
 void AsyncLogger::throw_first_error() {
@@ -190,7 +238,7 @@ void AsyncLogger::update(const RunUpdate& update) {
       store_.update_run(run_id_, update);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kIo || spool_ == nullptr) throw;
-      next_try_ = std::chrono::steady_clock::now() + options_.retry_interval;
+      put_off(error.what());
       spool_->append(update);
     }
   }

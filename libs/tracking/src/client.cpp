@@ -23,6 +23,9 @@ std::string variable_or(const char* name, std::string_view fallback) {
   return std::string(value == nullptr || *value == '\0' ? fallback : std::string_view(value));
 }
 
+// A run waits no minutes for a server: what cannot be sent waits in the spool.
+constexpr int kMaxRetries = 1;
+
 bool is_remote(std::string_view uri) { return uri.starts_with("http://") || uri.starts_with("https://"); }
 
 // MLFLOW_RUN_CONTEXT: a JSON object of tags.
@@ -49,7 +52,8 @@ struct ActiveRun::State {
       : options(std::move(the_options)),
         store(std::move(the_store)),
         run(std::move(the_run)),
-        artifacts(open_artifact_store(run.artifact_uri, options.durability, options.tracking_uri)) {
+        artifacts(
+            open_artifact_store(run.artifact_uri, options.durability, options.tracking_uri, kMaxRetries)) {
     AsyncOptions async{.durability = options.durability};
     if (is_remote(options.tracking_uri)) {
       async.spool_folder = directory_of(options) / ".ivory" / "spool";
@@ -77,10 +81,9 @@ struct ActiveRun::State {
 TrackingClient::TrackingClient(ClientOptions options) : options_(std::move(options)) {
   if (options_.tracking_uri.empty())
     options_.tracking_uri = variable_or("MLFLOW_TRACKING_URI", kDefaultTrackingUri);
-  // A run waits no minutes for a server: what cannot be sent waits in the spool.
   store_ = open_store(options_.tracking_uri, {.durability = options_.durability,
                                               .working_directory = options_.working_directory,
-                                              .max_retries = 1,
+                                              .max_retries = kMaxRetries,
                                               .further = options_.further});
 }
 
@@ -164,15 +167,18 @@ void ActiveRun::set_tag(std::string_view key, std::string_view value) {
 void ActiveRun::set_tags(const std::vector<KeyValue>& tags) { state().logger->log_batch({.tags = tags}); }
 
 void ActiveRun::log_artifact(const fs::path& file, std::string_view folder) {
-  state().artifacts->log_artifact(file, folder);
+  const State& to = state();
+  to.logger->log_artifact(*to.artifacts, file, folder);
 }
 
 void ActiveRun::log_artifacts(const fs::path& source, std::string_view folder) {
-  state().artifacts->log_artifacts(source, folder);
+  const State& to = state();
+  to.logger->log_artifacts(*to.artifacts, source, folder);
 }
 
 void ActiveRun::log_text(std::string_view text, std::string_view path) {
-  state().artifacts->write(path, text);
+  const State& to = state();
+  to.logger->write_artifact(*to.artifacts, path, text);
 }
 
 void ActiveRun::log_dict(const Params& values, std::string_view path) {
@@ -181,7 +187,7 @@ void ActiveRun::log_dict(const Params& values, std::string_view path) {
 }
 
 void ActiveRun::log_inputs(const std::vector<DatasetInput>& datasets) {
-  state().store->log_inputs(run_id(), datasets, {});
+  state().logger->log_inputs(datasets);
 }
 
 ActiveRun ActiveRun::start_nested(const StartRun& start) const {

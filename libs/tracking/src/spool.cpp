@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <map>
 #include <memory>
 #include <system_error>
@@ -17,6 +18,7 @@
 #include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/open_store.h>
 
+#include "artifact_path.h"
 #include "rest/rest_json.h"
 
 namespace ivory::tracking {
@@ -26,6 +28,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kHashLength = 16;
 constexpr std::string_view kExtension = ".spool";
+constexpr std::string_view kFilesExtension = ".files";
+constexpr std::string_view kRefused = ".refused";
 
 [[noreturn]] void fail(const fs::path& path, std::string_view doing, int reason) {
   throw Error(ErrorCode::kIo, "cannot " + std::string(doing) + " the spool '" + path.string() +
@@ -56,6 +60,12 @@ Json record_json(const PendingArtifact& artifact) {
   return {{"artifact", {{"file", artifact.file.string()}, {"folder", artifact.folder}}}};
 }
 
+Json record_json(const PendingInputs& inputs) {
+  Json datasets = Json::array();
+  for (const DatasetInput& input : inputs.datasets) datasets.push_back(to_json(input));
+  return {{"inputs", {{"datasets", std::move(datasets)}}}};
+}
+
 Batch batch_from(const Json& json) {
   Batch batch;
   for (const Json& metric : list_of(json, "metrics")) batch.metrics.push_back(metric_from(metric));
@@ -75,12 +85,22 @@ RunUpdate update_from(const Json& json) {
   return update;
 }
 
+PendingInputs inputs_from(const Json& json) {
+  PendingInputs inputs;
+  for (const Json& input : list_of(json, "datasets")) inputs.datasets.push_back(dataset_input_from(input));
+  return inputs;
+}
+
 SpoolRecord record_from(const Json& json) {
   if (json.contains("batch")) return batch_from(object_of(json, "batch"));
   if (json.contains("update")) return update_from(object_of(json, "update"));
+  if (json.contains("inputs")) return inputs_from(object_of(json, "inputs"));
   const Json& artifact = object_of(json, "artifact");
   return PendingArtifact{.file = text_of(artifact, "file"), .folder = text_of(artifact, "folder")};
 }
+
+// Where the artifacts of a spool lie.
+fs::path files_of(const fs::path& spool) { return fs::path(spool).replace_extension(kFilesExtension); }
 
 // The JSON of the line that begins at `at`, which is moved behind it; null if the line is not whole.
 Json next_line(std::string_view bytes, std::size_t& at) {
@@ -176,32 +196,135 @@ void Spool::append(const SpoolRecord& record) {
   write_line(std::visit([](const auto& kind) { return record_json(kind).dump(); }, record));
 }
 
-SpoolContents Spool::read() const { return parse_spool(read_file(path_)); }
+// Each artifact has a folder of its own there, as names may be the same.
+std::string Spool::new_file_folder() const {
+  std::uintmax_t number = size_;
+  while (fs::exists(files() / std::to_string(number))) ++number;
+  return std::to_string(number);
+}
+
+fs::path Spool::files() const { return files_of(fs::absolute(path_)); }
+
+void Spool::append_file(const fs::path& file, std::string_view folder) {
+  const std::string target = checked_artifact_path(folder).generic_string();
+  const std::string place = new_file_folder();
+  const auto copies = open_artifact_store(files().string(), durability_);
+  copies->log_artifact(file, place);
+  append_copied({.file = fs::path(place) / file.filename(), .folder = target});
+}
+
+void Spool::append_files(const fs::path& source, std::string_view folder) {
+  if (!fs::is_directory(source))
+    throw Error(ErrorCode::kNotFound, "no folder '" + source.string() + "' to log");
+  const fs::path target = checked_artifact_path(folder);
+  std::error_code why;
+  for (fs::recursive_directory_iterator entry(source, why), end; !why && entry != end; entry.increment(why)) {
+    if (!entry->is_regular_file()) continue;
+    const fs::path within = entry->path().lexically_relative(source).parent_path();
+    append_file(entry->path(), (within.empty() ? target : target / within).generic_string());
+  }
+  if (why) fail(source, "read, for", why.value());
+}
+
+void Spool::append_bytes(std::string_view path, std::string_view bytes) {
+  const fs::path target = checked_artifact_path(path).lexically_normal();
+  if (!target.has_filename() || target == ".") refuse_artifact_path(path, "names no file");
+  const fs::path file = fs::path(new_file_folder()) / target.filename();
+  open_artifact_store(files().string(), durability_)->write(file.generic_string(), bytes);
+  append_copied({.file = file, .folder = target.parent_path().generic_string()});
+}
+
+void Spool::append_copied(const PendingArtifact& artifact) {
+  try {
+    append(artifact);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(files() / artifact.file.parent_path(), ignored);
+    throw;
+  }
+}
+
+SpoolContents Spool::read() const {
+  SpoolContents contents = parse_spool(read_file(path_));
+  contents.files = files();
+  return contents;
+}
 
 void Spool::clear() {
   if (descriptor_ < 0) return;
   std::error_code why;
   fs::remove(path_, why);
   if (why) fail(path_, "remove", why.value());
+  fs::remove_all(files(), why);  // nothing names what may be left
   ::close(std::exchange(descriptor_, -1));
   size_ = 0;
 }
 
-void send_records(TrackingStore& store, const SpoolContents& contents) {
-  std::unique_ptr<ArtifactStore> artifacts;
-  for (const SpoolRecord& record : contents.records) {
-    if (const auto* const batch = std::get_if<Batch>(&record)) {
-      store.log_batch(contents.run_id, *batch);
-    } else if (const auto* const update = std::get_if<RunUpdate>(&record)) {
-      store.update_run(contents.run_id, *update);
-    } else if (const auto* const artifact = std::get_if<PendingArtifact>(&record)) {
-      if (artifacts == nullptr) {
-        artifacts = open_artifact_store(store.get_run(contents.run_id).artifact_uri, Durability::kProcess,
-                                        contents.tracking_uri);
-      }
-      artifacts->log_artifact(artifact->file, artifact->folder);
+namespace {
+
+// Sends the records of one run.
+class Sender {
+ public:
+  Sender(TrackingStore& store, const SpoolContents& contents, std::optional<int> max_retries)
+      : store_(store), contents_(contents), max_retries_(max_retries) {}
+
+  void operator()(const Batch& batch) {
+    try {
+      store_.log_batch(contents_.run_id, batch);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
+      send_parts(batch);
     }
   }
+  void operator()(const RunUpdate& update) { store_.update_run(contents_.run_id, update); }
+  void operator()(const PendingInputs& inputs) { store_.log_inputs(contents_.run_id, inputs.datasets, {}); }
+  void operator()(const PendingArtifact& artifact) {
+    if (artifacts_ == nullptr) {
+      artifacts_ = open_artifact_store(store_.get_run(contents_.run_id).artifact_uri, Durability::kProcess,
+                                       contents_.tracking_uri, max_retries_);
+    }
+    artifacts_->log_artifact(contents_.files / artifact.file, artifact.folder);
+  }
+
+  // What is refused for good is noted.
+  template <class F>
+  void attempt(const F& send) {
+    try {
+      send();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kIo) throw;
+      if (refused_ == nullptr) refused_ = std::current_exception();
+    }
+  }
+  void throw_refused() const {
+    if (refused_ != nullptr) std::rethrow_exception(refused_);
+  }
+
+ private:
+  // Each by itself, so that one that is refused stands alone.
+  void send_parts(const Batch& batch) {
+    const auto one = [this](const Batch& part) {
+      attempt([&] { store_.log_batch(contents_.run_id, part); });
+    };
+    for (const KeyValue& param : batch.params) one({.params = {param}});
+    for (const Metric& metric : batch.metrics) one({.metrics = {metric}});
+    for (const ModelMetric& metric : batch.model_metrics) one({.model_metrics = {metric}});
+    for (const KeyValue& tag : batch.tags) one({.tags = {tag}});
+  }
+
+  TrackingStore& store_;
+  const SpoolContents& contents_;
+  std::optional<int> max_retries_;
+  std::unique_ptr<ArtifactStore> artifacts_;
+  std::exception_ptr refused_;
+};
+
+}  // namespace
+
+void send_records(TrackingStore& store, const SpoolContents& contents, std::optional<int> max_retries) {
+  Sender sender(store, contents, max_retries);
+  for (const SpoolRecord& record : contents.records) sender.attempt([&] { std::visit(sender, record); });
+  sender.throw_refused();
 }
 
 namespace {
@@ -242,7 +365,8 @@ SyncReport sync_spools(const fs::path& folder) {
       report.failures.push_back(file.string() + ": " + error.what());
       if (error.code() == ErrorCode::kIo) continue;
       std::error_code ignored;  // it stays where it is then, and is refused again next time
-      fs::rename(file, file.string() + ".refused", ignored);
+      fs::rename(file, file.string() + std::string(kRefused), ignored);
+      fs::rename(files_of(file), files_of(file).string() + std::string(kRefused), ignored);
     }
   }
   return report;

@@ -80,6 +80,12 @@ class FileAside {
   fs::path target_, path_;
 };
 
+net::HttpOptions http_options(std::optional<int> max_retries) {
+  net::HttpOptions options = http_options_from_environment();
+  options.max_retries = max_retries.value_or(options.max_retries);
+  return options;
+}
+
 }  // namespace
 
 ProxyAddress parse_proxy_address(std::string_view uri, std::string_view tracking_uri) {
@@ -105,11 +111,12 @@ ProxyAddress parse_proxy_address(std::string_view uri, std::string_view tracking
   return {.server = server, .root = without_slashes(path)};
 }
 
-ProxyArtifactStore::ProxyArtifactStore(std::string_view uri, std::string_view tracking_uri)
-    : ProxyArtifactStore(parse_proxy_address(uri, tracking_uri)) {}
+ProxyArtifactStore::ProxyArtifactStore(std::string_view uri, std::string_view tracking_uri,
+                                       std::optional<int> max_retries)
+    : ProxyArtifactStore(parse_proxy_address(uri, tracking_uri), max_retries) {}
 
-ProxyArtifactStore::ProxyArtifactStore(const ProxyAddress& address)
-    : http_(address.server, http_options_from_environment()), root_(address.root) {}
+ProxyArtifactStore::ProxyArtifactStore(const ProxyAddress& address, std::optional<int> max_retries)
+    : http_(address.server, http_options(max_retries)), root_(address.root) {}
 
 std::string ProxyArtifactStore::path_of(std::string_view path) const {
   const std::string relative = checked_artifact_path(path).lexically_normal().generic_string();

@@ -15,7 +15,8 @@ struct ProxyAddress {
 
 class ProxyArtifactStore final : public ArtifactStore {
  public:
-  ProxyArtifactStore(std::string_view uri, std::string_view tracking_uri);
+  ProxyArtifactStore(std::string_view uri, std::string_view tracking_uri,
+                     std::optional<int> max_retries = {});
 
   void write(std::string_view path, std::string_view bytes) override;
   void log_artifact(const std::filesystem::path& file, std::string_view folder) override;
@@ -27,7 +28,7 @@ class ProxyArtifactStore final : public ArtifactStore {
   void remove(std::string_view path) override;
 
  private:
-  explicit ProxyArtifactStore(const ProxyAddress& address);
+  ProxyArtifactStore(const ProxyAddress& address, std::optional<int> max_retries);
   // Of the artifact, in the server's interface.
   [[nodiscard]] std::string path_of(std::string_view path) const;
   [[nodiscard]] net::HttpAnswer send(const net::HttpRequest& request, std::string_view path) const;

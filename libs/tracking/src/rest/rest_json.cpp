@@ -91,17 +91,6 @@ RunStatus status_of(const Json& info) {
   refuse("status", "a run's status", *value);
 }
 
-DatasetInput dataset_input_from(const Json& json) {
-  const Json& dataset = object_of(json, "dataset");
-  return {.dataset = {.name = text_of(dataset, "name"),
-                      .digest = text_of(dataset, "digest"),
-                      .source_type = text_of(dataset, "source_type"),
-                      .source = text_of(dataset, "source"),
-                      .schema = text_of(dataset, "schema"),
-                      .profile = text_of(dataset, "profile")},
-          .tags = pairs_from(list_of(json, "tags"))};
-}
-
 void put(Json& json, const char* field, const std::string& value) {
   if (!value.empty()) json[field] = value;
 }
@@ -179,6 +168,17 @@ Metric metric_from(const Json& json) {
           .value = number_of(json, "value"),
           .timestamp_ms = integer_of(json, "timestamp"),
           .step = integer_of(json, "step")};
+}
+
+DatasetInput dataset_input_from(const Json& json) {
+  const Json& dataset = object_of(json, "dataset");
+  return {.dataset = {.name = text_of(dataset, "name"),
+                      .digest = text_of(dataset, "digest"),
+                      .source_type = text_of(dataset, "source_type"),
+                      .source = text_of(dataset, "source"),
+                      .schema = text_of(dataset, "schema"),
+                      .profile = text_of(dataset, "profile")},
+          .tags = pairs_from(list_of(json, "tags"))};
 }
 
 ModelMetric model_metric_from(const Json& json) {

@@ -30,6 +30,7 @@ using Json = nlohmann::json;
 [[nodiscard]] std::vector<KeyValue> pairs_from(const Json& list);  // by key
 [[nodiscard]] Metric metric_from(const Json& json);
 [[nodiscard]] ModelMetric model_metric_from(const Json& json);
+[[nodiscard]] DatasetInput dataset_input_from(const Json& json);
 [[nodiscard]] ExperimentRecord experiment_from(const Json& json);
 [[nodiscard]] RunRecord run_from(const Json& json);
 [[nodiscard]] LoggedModel logged_model_from(const Json& json);

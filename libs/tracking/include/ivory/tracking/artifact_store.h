@@ -60,8 +60,10 @@ class ArtifactStore {
 // as streams; requests are repeated as far as twice comes to the same, which is all of them. Errors:
 // kInvalidArgument for an unknown scheme (naming those supported), a relative path, or
 //   mlflow-artifacts: without a server.
+// `max_retries` is how often a request to a server is tried again; none: MLFLOW_HTTP_REQUEST_MAX_RETRIES.
 [[nodiscard]] std::unique_ptr<ArtifactStore> open_artifact_store(std::string_view uri,
                                                                  Durability durability = Durability::kProcess,
-                                                                 std::string_view tracking_uri = {});
+                                                                 std::string_view tracking_uri = {},
+                                                                 std::optional<int> max_retries = {});
 
 }  // namespace ivory::tracking

@@ -10,12 +10,14 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <ivory/base/files.h>
 #include <ivory/tracking/tracking_store.h>
 
 namespace ivory::tracking {
 
+class ArtifactStore;
 class Spool;
 
 // NOLINTBEGIN(readability-redundant-member-init): as CreateRun
@@ -55,6 +57,14 @@ class AsyncLogger {
   }
   void log_metric(std::string_view key, double value, std::int64_t step, TimeMs timestamp_ms);
   void log_batch(Batch batch);
+  // Artifacts are in their store when these return, or, while that is out of reach, copied into the spool.
+  // The store is that of the run. Errors: those of ArtifactStore, at once; of what waited in the spool and is
+  // refused later, at the next durable point.
+  void log_artifact(ArtifactStore& artifacts, const std::filesystem::path& file, std::string_view folder);
+  void log_artifacts(ArtifactStore& artifacts, const std::filesystem::path& source, std::string_view folder);
+  void write_artifact(ArtifactStore& artifacts, std::string_view path, std::string_view bytes);
+  // In the store, or in the spool, when it returns. Errors: those of the store, at once.
+  void log_inputs(const std::vector<DatasetInput>& datasets);
   // A durable point: returns when all is safe. Errors: the first since the last durable point.
   void flush();
   // flush(), then the update; into the spool, too, if the store is out of reach.
@@ -67,6 +77,9 @@ class AsyncLogger {
   void write(Batch batch);
   void write_parts(const Batch& batch);
   bool send_spooled();
+  template <class Send, class Keep>
+  void send_or_keep(const Send& send, const Keep& keep);
+  void put_off(std::string_view why);
   void keep(const Batch& batch);
   void note(const std::exception_ptr& error);
   Batch take();

@@ -81,8 +81,9 @@ class TrackingClient {
 // Metrics, params and tags go into a buffer that a thread writes (async_logger.h): logging costs the caller a
 // fraction of a microsecond. flush(), end() and the end of the scope are durable points, and errors of what
 // was logged appear there. Artifacts are written at once. With a tracking server that goes away meanwhile,
-// the run goes on: what it logs waits in .ivory/spool and is sent when the server answers again, or by `ivory
-// sync`. Threads: any method from any thread, but end() and the destructor alone.
+// the run goes on: what it logs, copies of artifacts included, waits in .ivory/spool and is sent when the
+// server answers again, when the run is gone on with, or by `ivory sync`. Threads: any method from any
+// thread, but end() and the destructor alone.
 class ActiveRun {
  public:
   ~ActiveRun();
