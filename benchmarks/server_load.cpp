@@ -1,14 +1,15 @@
-// server_load fill|load|read URL [--seconds S] [--runs N] [--clients N] [--pid PID]
+// server_load ACTION URL [--seconds S] [--runs N] [--experiments N] [--clients N] [--pid PID]
 //
-// Measures a tracking server that speaks MLflow's REST, ours or MLflow's own, over keep-alive connections.
-//   fill   makes the experiment `filled` with --runs runs, each with 3 metrics and 2 params, and a run with a
-//   history
-//          of 100,000 points
-//   load   log-metric, create-run and log-batch of 1,000 metrics from --clients clients at once, --seconds
-//   each, with
-//          how long a call takes
-//   read   searches and a history of the store that `fill` filled: the median of 5, to the last byte of the
-//   answer
+// Measures a tracking server that speaks MLflow's REST, ours or MLflow's own, over keep-alive connections of
+// one thread. Actions:
+//   fill        makes the experiment `filled` with --runs runs (10,000), each with 3 metrics and 2 params,
+//   and
+//               a run with a history of 100,000 points
+//   load        log-metric, create-run and log-batch of 1,000 metrics from --clients clients (8) at once,
+//               --seconds each, with how long a call takes
+//   read        searches and histories of what `fill` made: the median of 5, to the answer's last byte
+//   fill-heavy  --experiments experiments (5) of --runs runs (1,500), each with 100 metrics of 20 steps
+//   read-heavy  searches and a history of what `fill-heavy` made
 // --pid adds the resident memory of that process and its children.
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -28,6 +29,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -162,7 +164,8 @@ std::string new_run(Connection& connection, const std::string& experiment = "0")
 struct Options {
   std::string action, url;
   double seconds = 5;
-  int runs = 10'000, clients = 8, pid = 0;
+  std::optional<int> runs;
+  int experiments = 5, clients = 8, pid = 0;
 };
 
 struct Work {
@@ -178,8 +181,9 @@ std::string log_metric_body(const std::string& run, int number) {
          "}";
 }
 
-std::string create_run_body(const std::string&, int number) {
-  return R"({"experiment_id": "0", "start_time": )" + std::to_string(kTime + number) + "}";
+std::string create_run_body(const std::string& experiment, int number) {
+  return R"({"experiment_id": ")" + experiment + R"(", "start_time": )" + std::to_string(kTime + number) +
+         "}";
 }
 
 std::string log_batch_body(const std::string& run, int number) {
@@ -193,48 +197,66 @@ std::string log_batch_body(const std::string& run, int number) {
 }
 
 struct Client {
-  std::unique_ptr<Connection> connection;
+  explicit Client(const Place& place) : connection(place) {}
+  Connection connection;
   std::string run;
   int number = 0;
   Clock::time_point asked;
 };
 
-void measure_work(const Options& options, const Place& place, const Work& work) {
-  std::vector<Client> clients;
+struct Call {
+  const char* path;
+  std::string body;
+};
+
+// Posts what `next` gives each client until it gives none. It is called at the start and with each answer.
+void drive(std::vector<std::unique_ptr<Client>>& clients,
+           const std::function<std::optional<Call>(Client&, std::string_view answer)>& next) {
   const int epoll = ::epoll_create1(0);
-  for (int i = 0; i < options.clients; ++i) {
-    clients.push_back({std::make_unique<Connection>(place), {}, 0, {}});
-    clients.back().run = new_run(*clients.back().connection);
-    epoll_event event{.events = EPOLLIN, .data = {.u32 = static_cast<std::uint32_t>(i)}};
-    ::epoll_ctl(epoll, EPOLL_CTL_ADD, clients.back().connection->handle(), &event);
-  }
-  const auto ask = [&](Client& client) {
+  std::size_t open = 0;
+  const auto ask = [&](Client& client, std::string_view answer) {
+    const auto call = next(client, answer);
+    if (!call) return false;
     client.asked = Clock::now();
-    client.connection->send("POST", work.path, work.body(client.run, client.number++));
+    client.connection.send("POST", call->path, call->body);
+    return true;
   };
-  const auto start = Clock::now();
-  for (Client& client : clients) ask(client);
-  std::vector<double> took;
-  int open = options.clients;
+  for (auto& client : clients) {
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = client.get()}};
+    ::epoll_ctl(epoll, EPOLL_CTL_ADD, client->connection.handle(), &event);
+    if (ask(*client, {})) ++open;
+  }
+  std::vector<epoll_event> events(clients.size());
   while (open > 0) {
-    std::vector<epoll_event> events(static_cast<std::size_t>(options.clients));
-    const int ready = ::epoll_wait(epoll, events.data(), options.clients, -1);
+    const int ready = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
     for (int i = 0; i < ready; ++i) {
-      Client& client = clients[events[static_cast<std::size_t>(i)].data.u32];
-      if (!client.connection->receive()) continue;
-      took.push_back(seconds_since(client.asked));
-      if (seconds_since(start) < options.seconds) {
-        ask(client);
-      } else {
-        --open;
-      }
+      Client& client = *static_cast<Client*>(events[static_cast<std::size_t>(i)].data.ptr);
+      if (client.connection.receive() && !ask(client, client.connection.body())) --open;
     }
   }
-  const double whole = seconds_since(start);
   ::close(epoll);
+}
+
+std::vector<std::unique_ptr<Client>> make_clients(const Options& options, const Place& place) {
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < options.clients; ++i) clients.push_back(std::make_unique<Client>(place));
+  return clients;
+}
+
+void measure_work(const Options& options, const Place& place, const Work& work) {
+  auto clients = make_clients(options, place);
+  for (auto& client : clients) client->run = new_run(client->connection);
+  std::vector<double> took;
+  const auto start = Clock::now();
+  drive(clients, [&](Client& client, std::string_view answer) -> std::optional<Call> {
+    if (!answer.empty()) took.push_back(seconds_since(client.asked));
+    if (seconds_since(start) >= options.seconds) return std::nullopt;
+    return Call{work.path, work.body(client.run, client.number++)};
+  });
+  const double whole = seconds_since(start);
   std::sort(took.begin(), took.end());
   const auto quantile = [&](double q) {
-    return 1000 * took[static_cast<std::size_t>(q * (took.size() - 1.0))];
+    return 1000 * took[static_cast<std::size_t>(q * (static_cast<double>(took.size()) - 1))];
   };
   std::printf("%-24s %12.0f /s   a call: median %.2f ms, 99 %% %.2f ms\n", work.name,
               static_cast<double>(took.size()) * work.count / whole, quantile(0.5), quantile(0.99));
@@ -243,7 +265,9 @@ void measure_work(const Options& options, const Place& place, const Work& work) 
 
 void load(const Options& options, const Place& place) {
   measure_work(options, place, {"log-metric", "runs/log-metric", 1, log_metric_body});
-  measure_work(options, place, {"create-run", "runs/create", 1, create_run_body});
+  measure_work(options, place, {"create-run", "runs/create", 1, [](const std::string&, int number) {
+                                  return create_run_body("0", number);
+                                }});
   measure_work(options, place, {"log-batch, metrics", "runs/log-batch", 1000, log_batch_body});
 }
 
@@ -251,9 +275,10 @@ void fill(const Options& options, const Place& place) {
   Connection connection(place);
   const std::string experiment =
       find_text(connection.ask("POST", "experiments/create", R"({"name": "filled"})"), "experiment_id");
+  const int runs = options.runs.value_or(10'000);
   std::minstd_rand random(1);
   std::uniform_real_distribution<double> value;
-  for (int i = 0; i < options.runs; ++i) {
+  for (int i = 0; i < runs; ++i) {
     const std::string run = new_run(connection, experiment);
     std::string metrics;
     for (const char* key : {"loss", "accuracy", "time"}) {
@@ -277,8 +302,8 @@ void fill(const Options& options, const Place& place) {
     connection.ask("POST", "runs/log-batch",
                    R"({"run_id": ")" + history + R"(", "metrics": [)" + metrics + "]}");
   }
-  std::printf("experiment %s: %d runs, and a history of 100,000 points in run %s\n", experiment.c_str(),
-              options.runs, history.c_str());
+  std::printf("experiment %s: %d runs, and a history of 100,000 points in run %s\n", experiment.c_str(), runs,
+              history.c_str());
 }
 
 void measure_read(const char* name, const std::function<std::size_t()>& action) {
@@ -333,6 +358,80 @@ void read(const Options&, const Place& place) {
   });
 }
 
+// A run's 2,000 points in two batches: ten steps of 100 metrics each.
+std::string heavy_body(const std::string& run, int number, int half) {
+  std::string body = R"({"run_id": ")" + run + R"(", "metrics": [)";
+  for (int i = 0; i < 1000; ++i) {
+    const int step = half * 10 + i / 100, key = i % 100;
+    const double value = static_cast<double>((number * 7919 + key * 104729 + step * 31) % 100'003) / 100'003;
+    body += (i == 0 ? R"({"key": "m)" : R"(, {"key": "m)") + std::to_string(key) + R"(", "value": )" +
+            std::to_string(value) + R"(, "timestamp": )" + std::to_string(kTime + step) + R"(, "step": )" +
+            std::to_string(step) + "}";
+  }
+  return body + "]}";
+}
+
+std::string heavy_name(int experiment) { return "heavy-" + std::to_string(experiment); }
+
+void fill_heavy(const Options& options, const Place& place) {
+  auto clients = make_clients(options, place);
+  const int runs = options.runs.value_or(1500);
+  const auto start = Clock::now();
+  for (int i = 0; i < options.experiments; ++i) {
+    const std::string experiment =
+        find_text(clients.front()->connection.ask("POST", "experiments/create",
+                                                  R"({"name": ")" + heavy_name(i) + R"("})"),
+                  "experiment_id");
+    int begun = 0;
+    // Of each client in turn: a new run, its first half, its second.
+    for (auto& client : clients) client->number = 0;
+    drive(clients, [&](Client& client, std::string_view answer) -> std::optional<Call> {
+      if (client.number % 3 == 0) {
+        if (begun == runs) return std::nullopt;
+        ++begun;
+        return Call{"runs/create", create_run_body(experiment, client.number++)};
+      }
+      if (client.number % 3 == 1) client.run = find_text(answer, "run_id");
+      const int half = client.number % 3 - 1;
+      ++client.number;
+      return Call{"runs/log-batch", heavy_body(client.run, begun, half)};
+    });
+    std::printf("%s: %.1f s\n", heavy_name(i).c_str(), seconds_since(start));
+    std::fflush(stdout);
+  }
+  std::printf("%-24s %12.0f /s\n", "heavy, metrics",
+              2000.0 * runs * options.experiments / seconds_since(start));
+}
+
+void read_heavy(const Options& options, const Place& place) {
+  Connection connection(place);
+  std::string all;
+  for (int i = 0; i < options.experiments; ++i) {
+    all += (all.empty() ? "\"" : ", \"") +
+           find_text(connection.ask("GET", "experiments/get-by-name?experiment_name=" + heavy_name(i)),
+                     "experiment_id") +
+           "\"";
+  }
+  const std::string one = all.substr(0, all.find(','));
+  const auto search = [&](const std::string& experiments, const std::string& filter, int most) {
+    return [&connection, body = R"({"experiment_ids": [)" + experiments + R"(], "filter": ")" + filter +
+                                R"(", "max_results": )" + std::to_string(most) +
+                                R"(, "order_by": ["metrics.m7 ASC"]})"] {
+      return count_of(connection.ask("POST", "runs/search", body), "\"lifecycle_stage\"");
+    };
+  };
+  measure_read("one, many meet it", search(one, "metrics.m5 < 0.9", 100));
+  measure_read("one, few meet it", search(one, "metrics.m5 < 0.01", 100));
+  measure_read("all, many meet it", search(all, "metrics.m5 < 0.9", 100));
+  measure_read("all, few meet it", search(all, "metrics.m5 < 0.001", 100));
+  measure_read("one, all runs", search(one, "", 50'000));
+  const std::string run =
+      find_text(connection.ask("POST", "runs/search", R"({"experiment_ids": [)" + one + "]}"), "run_id");
+  measure_read("history of 20", [&] {
+    return count_of(connection.ask("GET", "metrics/get-history?metric_key=m5&run_id=" + run), "\"step\"");
+  });
+}
+
 // Of a process and its children.
 void print_resident(int pid) {
   std::map<int, int> parents;
@@ -375,6 +474,8 @@ Options parse(int argc, char** argv) {
       options.seconds = value;
     else if (word == "--runs")
       options.runs = static_cast<int>(value);
+    else if (word == "--experiments")
+      options.experiments = static_cast<int>(value);
     else if (word == "--clients")
       options.clients = static_cast<int>(value);
     else if (word == "--pid")
@@ -382,7 +483,8 @@ Options parse(int argc, char** argv) {
     else
       throw std::invalid_argument("no option " + word);
   }
-  if (words.size() != 2) throw std::invalid_argument("usage: server_load fill|load|read URL [options]");
+  if (words.size() != 2)
+    throw std::invalid_argument("usage: server_load fill|load|read|fill-heavy|read-heavy URL [options]");
   options.action = words[0];
   options.url = words[1];
   return options;
@@ -393,14 +495,13 @@ Options parse(int argc, char** argv) {
 int main(int argc, char** argv) try {
   const Options options = parse(argc, argv);
   const Place place = parse_url(options.url);
-  if (options.action == "fill")
-    fill(options, place);
-  else if (options.action == "load")
-    load(options, place);
-  else if (options.action == "read")
-    read(options, place);
-  else
-    throw std::invalid_argument("no action '" + options.action + "'; there are fill, load and read");
+  const std::map<std::string_view, void (*)(const Options&, const Place&)> actions{
+      {"fill", fill}, {"load", load}, {"read", read}, {"fill-heavy", fill_heavy}, {"read-heavy", read_heavy}};
+  const auto action = actions.find(options.action);
+  if (action == actions.end())
+    throw std::invalid_argument("no action '" + options.action +
+                                "'; there are fill, load, read, fill-heavy and read-heavy");
+  action->second(options, place);
   if (options.pid != 0) print_resident(options.pid);
   return 0;
 } catch (const std::exception& error) {
