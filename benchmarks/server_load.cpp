@@ -2,8 +2,7 @@
 //
 // Measures a tracking server that speaks MLflow's REST, ours or MLflow's own, over keep-alive connections of
 // one thread. Actions:
-//   fill        makes the experiment `filled` with --runs runs (10,000), each with 3 metrics and 2 params,
-//   and
+//   fill        makes the experiment `filled` with --runs runs (10,000) of 3 metrics and 2 params each, and
 //               a run with a history of 100,000 points
 //   load        log-metric, create-run and log-batch of 1,000 metrics from --clients clients (8) at once,
 //               --seconds each, with how long a call takes
@@ -360,13 +359,14 @@ void read(const Options&, const Place& place) {
 
 // A run's 2,000 points in two batches: ten steps of 100 metrics each.
 std::string heavy_body(const std::string& run, int number, int half) {
+  const std::int64_t begun = kTime + std::int64_t{number} * 1000;
   std::string body = R"({"run_id": ")" + run + R"(", "metrics": [)";
   for (int i = 0; i < 1000; ++i) {
     const int step = half * 10 + i / 100, key = i % 100;
     const double value = static_cast<double>((number * 7919 + key * 104729 + step * 31) % 100'003) / 100'003;
     body += (i == 0 ? R"({"key": "m)" : R"(, {"key": "m)") + std::to_string(key) + R"(", "value": )" +
-            std::to_string(value) + R"(, "timestamp": )" + std::to_string(kTime + step) + R"(, "step": )" +
-            std::to_string(step) + "}";
+            std::to_string(value) + R"(, "timestamp": )" + std::to_string(begun + step * 50) +
+            R"(, "step": )" + std::to_string(step) + "}";
   }
   return body + "]}";
 }

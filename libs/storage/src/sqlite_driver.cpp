@@ -191,11 +191,13 @@ int SqliteDriver::probe() {
 void SqliteDriver::configure() {
   execute("PRAGMA foreign_keys = ON");
   execute("PRAGMA case_sensitive_like = ON");
-  execute("PRAGMA cache_size = -16384");  // KiB at most; 2048 is too little to look through an index
+  // KiB at most; 2048 is too little to look through an index. There are more readers than writers.
   if (options_.mode == OpenMode::kReadOnly) {
+    execute("PRAGMA cache_size = -8192");
     execute("PRAGMA query_only = ON");
     return;
   }
+  execute("PRAGMA cache_size = -16384");
   // Pages of the log before it is copied into the file, which waits for the disk twice: the more, the more
   // of them are the same page again.
   execute("PRAGMA wal_autocheckpoint = 8192");
