@@ -74,9 +74,11 @@ class LineLog {
 // the thread that wrote one.
 void give_memory_back() {
   constexpr int kLarge = 4 << 20, kKept = 16 << 20, kArenas = 4;
+  // NOLINTBEGIN(concurrency-mt-unsafe): no thread has been started yet
   mallopt(M_MMAP_THRESHOLD, kLarge);
   mallopt(M_TRIM_THRESHOLD, kKept);
   mallopt(M_ARENA_MAX, kArenas);
+  // NOLINTEND(concurrency-mt-unsafe)
 }
 
 // The signals that a server lives by, taken one by one instead of striking some thread.
@@ -144,7 +146,7 @@ class ServerCommand : public Command {
     const auto store = open_store();
     server::Api api(store, std::move(answering));
     net::HttpServer server(api, listening);
-    running = &server;
+    running = &server;  // NOLINT(clang-analyzer-deadcode.DeadStores): `answering` holds a reference to it
     warn_if_open();
     server.start();
     print(fmt::format("Serving {} at {}://{}:{}\n", store_uri_, certificate_.empty() ? "http" : "https",

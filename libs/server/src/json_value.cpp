@@ -1,7 +1,9 @@
 #include "json_value.h"
 
 #include <simdjson.h>
+
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include <ivory/tracking/store_error.h>
 
@@ -178,8 +180,8 @@ JsonValue JsonValue::parse(std::string_view text) {
 const JsonValue* JsonValue::find(std::string_view name) const noexcept {
   const auto* const object = as<Object>();
   if (object == nullptr) return nullptr;
-  for (auto entry = object->rbegin(); entry != object->rend(); ++entry)
-    if (entry->first == name) return entry->second.is_null() ? nullptr : &entry->second;
+  for (const auto& [key, value] : std::views::reverse(*object))
+    if (key == name) return value.is_null() ? nullptr : &value;
   return nullptr;
 }
 

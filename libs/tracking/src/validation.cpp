@@ -70,7 +70,7 @@ std::string length_name(std::string_view what, const std::string& parameter) {
 bool is_own_path(std::string_view key) {
   if (key.find('/') == std::string_view::npos && key.front() != '.') return true;
   const std::string normal = normal_path(key);
-  return normal == key && normal != "." && normal.rfind("..", 0) != 0 && normal.front() != '/';
+  return normal == key && normal != "." && !normal.starts_with("..") && normal.front() != '/';
 }
 
 void check_metric(const Metric& metric, const BatchPlace& place) {

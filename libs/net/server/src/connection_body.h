@@ -22,7 +22,7 @@
 
 namespace ivory::net {
 
-inline constexpr std::size_t kPiece = 256 * 1024;  // of a body, in memory at once
+inline constexpr std::size_t kPiece = 256UL << 10;  // of a body, in memory at once
 
 // The head of a request; empty if its path or query cannot be decoded.
 template <class Message>
@@ -100,7 +100,7 @@ asio::awaitable<void> Connection<Stream>::turn_away() {
 template <class Stream>
 asio::awaitable<bool> Connection<Stream>::wait_for_request() {
   if (buffer_.size() > 0) co_return true;
-  constexpr std::size_t kRoom = 16 * 1024;
+  constexpr std::size_t kRoom = 16UL << 10;
   buffer_.shrink_to_fit();
   this->expires_after(options_.idle_timeout);
   beast::error_code error;
@@ -249,7 +249,7 @@ template <class Stream>
 asio::awaitable<std::optional<int>> Connection<Stream>::read_body(Parser& parser, std::string& body) {
   const auto told = parser.content_length();
   if (told && *told > options_.max_body_bytes) co_return kContentTooLarge;
-  constexpr std::size_t kFirst = 64 * 1024;
+  constexpr std::size_t kFirst = 64UL << 10;
   std::size_t filled = 0;
   this->expires_after(options_.body_timeout);
   while (!parser.is_done()) {
@@ -310,7 +310,8 @@ asio::awaitable<bool> Connection<Stream>::send(Response& response, const Parser*
   if (chunked)
     add("Transfer-Encoding", "chunked");
   else if (!by_closing)
-    add("Content-Length", std::to_string(response.source ? *response.source_size : response.body.size()));
+    add("Content-Length",
+        std::to_string(response.source ? response.source_size.value_or(0) : response.body.size()));
   if (!keep_alive || by_closing)
     add("Connection", "close");
   else if (http10)
@@ -322,7 +323,7 @@ asio::awaitable<bool> Connection<Stream>::send(Response& response, const Parser*
   if (!begun || !response.source) co_return begun;
   const std::uint64_t before = sent;
   const bool came_through = co_await send_source(*response.source, chunked, sent);
-  co_return came_through && !by_closing && (chunked || sent - before == *response.source_size);
+  co_return came_through && !by_closing && (chunked || sent - before == response.source_size);
 }
 
 template <class Stream>

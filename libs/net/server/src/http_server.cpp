@@ -72,8 +72,8 @@ class HttpServer::Work {
   void listen() {
     beast::error_code error;
     tcp::resolver resolver(context_);
-    const auto found = resolver.resolve(options_.host, std::to_string(options_.port),
-                                        tcp::resolver::passive | tcp::resolver::numeric_service, error);
+    const auto found =
+        resolver.resolve(options_.host, std::to_string(options_.port), tcp::resolver::passive, error);
     if (!error) {
       const tcp::endpoint endpoint = *found.begin();
       acceptor_.open(endpoint.protocol(), error);

@@ -18,7 +18,7 @@ struct ServerOptions {
   std::uint16_t port = 0;          // 0: a free one
   std::size_t threads = 8;
   std::size_t max_connections = 1024;  // one more is told 503 and closed
-  std::size_t max_header_bytes = 64 * 1024;
+  std::size_t max_header_bytes = 64UL << 10;
   std::uint64_t max_body_bytes = 64ULL << 20;      // of Request::body
   std::uint64_t max_stream_bytes = 1ULL << 40;     // of what goes to a BodySink
   std::chrono::milliseconds idle_timeout{75'000};  // between requests of a connection
