@@ -125,16 +125,51 @@ void insert_metrics_at_once(Connection& connection, std::string_view run_id,
   upsert_latest_rows(connection, run_id, rows);
 }
 
+// The points of one key go to one place of the table's key: the fewer places in turn, the better. Among
+// themselves they keep their order.
+std::vector<const Metric*> grouped_by_key(const std::vector<Metric>& metrics) {
+  std::vector<const Metric*> grouped;
+  grouped.reserve(metrics.size());
+  for (const Metric& metric : metrics) grouped.push_back(&metric);
+  const auto by_key = [](const Metric* left, const Metric* right) { return left->key < right->key; };
+  if (!std::ranges::is_sorted(grouped, by_key)) std::ranges::stable_sort(grouped, by_key);
+  return grouped;
+}
+
+std::string insert_points_sql(std::size_t rows) {
+  constexpr std::string_view kRow = "(?, ?, ?, ?, ?, ?)";
+  std::string sql = "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ";
+  for (std::size_t i = 0; i < rows; ++i) sql.append(i == 0 ? "" : ", ").append(kRow);
+  return sql + " ON CONFLICT DO NOTHING";
+}
+
+// A statement costs as much as a row, so that many rows share one.
+void insert_points(Connection& connection, std::string_view run_id, const std::vector<Metric>& metrics) {
+  constexpr std::size_t kAtOnce = 50;
+  static const std::string kOneRow = insert_points_sql(1), kManyRows = insert_points_sql(kAtOnce);
+  const auto points = grouped_by_key(metrics);
+  std::size_t at = 0;
+  const auto insert = [&](const std::string& sql, std::size_t rows) {
+    if (points.size() - at < rows) return;
+    auto query = connection.query(sql);
+    while (points.size() - at >= rows) {
+      for (const std::size_t end = at + rows; at < end; ++at) {
+        const Metric& point = *points[at];
+        const StoredValue stored = to_stored(point.value);
+        query.add(point.key).add(stored.value).add(point.timestamp_ms);
+        query.add(run_id).add(point.step).add(stored.is_nan);
+      }
+      query.run();
+    }
+  };
+  insert(kManyRows, kAtOnce);
+  insert(kOneRow, 1);
+}
+
 void insert_metrics(Connection& connection, std::string_view run_id, const std::vector<Metric>& metrics) {
   if (metrics.empty()) return;
   if (is_on_a_server(connection)) return insert_metrics_at_once(connection, run_id, metrics);
-  auto insert = connection.query(
-      "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, ?, ?, ?, ?) "
-      "ON CONFLICT DO NOTHING");
-  for (const Metric& metric : metrics) {
-    const StoredValue stored = to_stored(metric.value);
-    insert.bind(metric.key, stored.value, metric.timestamp_ms, run_id, metric.step, stored.is_nan).run();
-  }
+  insert_points(connection, run_id, metrics);
   auto upsert = connection.query(
       "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, ?, ?) "
       "ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp, "
