@@ -52,6 +52,36 @@ TEST(ManyProcesses, AllSucceedAtOnceInANewDatabaseAndLoseNothing) {
   for (int i = 0; i < kProcesses; ++i) EXPECT_EQ(processes.count(std::to_string(i)), kRunsEach);
 }
 
+TEST(ManyProcesses, GiveEachRunThatStartsAtOnceItsOwnNumber) {
+  constexpr int kStarting = 8;
+  constexpr int kThreads = 4;
+  constexpr int kRunsEach = 5;
+  TemporaryFolder folder;
+  const StoreOptions options{.working_directory = folder.path()};
+  const auto start = [](TrackingStore& store) {
+    for (int i = 0; i < kRunsEach; ++i) store.create_run({.experiment_id = "0", .name_prefix = "run"});
+  };
+  // Threads on one store and on stores of their own, in several processes.
+  const auto statuses = run_processes(kStarting, [&](int) {
+    const auto shared = open_store(kDefaultTrackingUri, options);
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < kThreads; ++thread)
+      threads.emplace_back(
+          [&, own = thread % 2 == 0] { start(own ? *open_store(kDefaultTrackingUri, options) : *shared); });
+    for (std::thread& thread : threads) thread.join();
+    return 0;
+  });
+  EXPECT_THAT(statuses, Each(0));
+  constexpr int kRuns = kStarting * kThreads * kRunsEach;
+  std::set<std::string> expected;
+  for (int i = 0; i < kRuns; ++i) expected.insert("run#" + std::to_string(i));
+  const auto runs = open_store(kDefaultTrackingUri, options)->list_runs({});
+  ASSERT_THAT(runs, SizeIs(kRuns));
+  std::set<std::string> names;
+  for (const RunRecord& run : runs) names.insert(run.name);
+  EXPECT_EQ(names, expected);
+}
+
 TEST(ManyProcesses, AllSucceedInADatabaseThatStaysWithoutWal) {
   TemporaryFolder folder;
   const auto path = folder.path() / "mlflow.db";

@@ -112,7 +112,7 @@ class TransferCommand : public Command {
     return tell_refused(report);
   }
   static int tell_refused(const TransferReport& report) {
-    for (const std::string& version : report.refused) log_error("refused: model version " + version);
+    for (const std::string& what : report.refused) log_error("the target refuses " + what);
     return report.refused.empty() ? 0 : 1;
   }
 };

@@ -175,6 +175,30 @@ bool RegistryTransfer::copy_aliases(const RegisteredModel& model) {
   return changed;
 }
 
+// What the target refuses is reported and left out; true if it was not.
+template <class F>
+bool RegistryTransfer::attempt(const std::string& what, const F& copy) {
+  try {
+    copy();
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInvalidArgument) throw;
+    report_.refused.push_back(what + ": " + error.what());
+    return false;
+  }
+}
+
+void RegistryTransfer::read_target() {
+  for (RegisteredModel& model : models_in(to_)) {
+    const std::string name = model.name;
+    models_there_.emplace(name, std::move(model));
+  }
+  for (ModelVersion& version : versions_in(to_)) {
+    std::pair key(version.name, origin_of(version));
+    versions_there_.emplace(std::move(key), std::move(version));
+  }
+}
+
 void RegistryTransfer::run(bool only_moved) {
   std::vector<RegisteredModel> models = models_in(from_);
   if (models.empty()) return;
@@ -186,27 +210,18 @@ void RegistryTransfer::run(bool only_moved) {
     });
   }
   if (models.empty()) return;
-  for (RegisteredModel& model : models_in(to_)) {
-    const std::string name = model.name;
-    models_there_.emplace(name, std::move(model));
-  }
-  for (ModelVersion& version : versions_in(to_)) {
-    std::pair key(version.name, origin_of(version));
-    versions_there_.emplace(std::move(key), std::move(version));
-  }
+  read_target();
   std::set<std::string> made;
   std::set<std::string> changed;
-  for (const RegisteredModel& model : models) {
-    if (!models_there_.contains(model.name)) made.insert(model.name);
-    if (make_or_complete(model)) changed.insert(model.name);
-  }
+  std::erase_if(models, [&](const RegisteredModel& model) {
+    const bool is_new = !models_there_.contains(model.name);
+    return !attempt(model.name, [&] {
+      if (make_or_complete(model)) (is_new ? made : changed).insert(model.name);
+    });
+  });
   for (const ModelVersion& version : versions) {
-    try {
-      copy_version(version);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kInvalidArgument) throw;
-      report_.refused.push_back(version.name + " " + version.version + ": " + error.what());
-    }
+    if (std::ranges::find(models, version.name, &RegisteredModel::name) != models.end())
+      (void)attempt(version.name + " " + version.version, [&] { copy_version(version); });
   }
   TransferCounts& counts = report_.registered_models;
   for (const RegisteredModel& model : models) {

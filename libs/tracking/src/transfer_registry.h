@@ -26,6 +26,9 @@ class RegistryTransfer {
  private:
   using VersionKey = std::pair<std::string, std::string>;  // name, number
 
+  template <class F>
+  bool attempt(const std::string& what, const F& copy);
+  void read_target();
   [[nodiscard]] bool comes_from_moved(const ModelVersion& version) const;
   [[nodiscard]] bool make_or_complete(const RegisteredModel& model);
   void copy_version(const ModelVersion& version);

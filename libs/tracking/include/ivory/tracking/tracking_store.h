@@ -147,19 +147,20 @@ class TrackingStore {
   // Replaces a tag of that key.
   virtual void set_experiment_tag(std::string_view experiment_id, const KeyValue& tag) = 0;
   // kNotFound if the experiment has no such tag.
-  virtual void delete_experiment_tag(std::string_view experiment_id, std::string_view key);
+  virtual void delete_experiment_tag(std::string_view experiment_id, std::string_view key) = 0;
   // Errors of these: kNotFound for one that is deleted already, or not deleted. All its runs go, and come
   // back, with it.
-  virtual void delete_experiment(std::string_view experiment_id);
-  virtual void restore_experiment(std::string_view experiment_id);
-  virtual void rename_experiment(std::string_view experiment_id, std::string_view new_name);
+  virtual void delete_experiment(std::string_view experiment_id) = 0;
+  virtual void restore_experiment(std::string_view experiment_id) = 0;
+  virtual void rename_experiment(std::string_view experiment_id, std::string_view new_name) = 0;
   // Errors: kInvalidArgument for a filter, an order or a page token that is wrong, in MLflow's words.
-  [[nodiscard]] virtual Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const;
+  [[nodiscard]] virtual Page<ExperimentRecord> search_experiments(const SearchExperiments& search) const = 0;
 
   // Makes a run that is RUNNING, with the given tags, params and mlflow.runName, in one step. With
-  // `name_prefix` its number is one more than the largest of that experiment (deleted runs count), and unique
-  // among all processes. kConflict in a deleted experiment; kInvalidArgument if a tag mlflow.runName
-  // contradicts `name`.
+  // `name_prefix` its number is one more than the largest of that experiment (deleted runs count); unique
+  // among all processes, but over a tracking server, whose interface makes no numbers: there among the
+  // threads of this store, and best effort beyond. kConflict in a deleted experiment; kInvalidArgument if a
+  // tag mlflow.runName contradicts `name`.
   virtual RunRecord create_run(const CreateRun& create) = 0;
   // By the whole id, with its datasets and models; deleted ones are found too.
   [[nodiscard]] virtual std::optional<RunRecord> find_run(std::string_view run_id) const = 0;
@@ -167,13 +168,13 @@ class TrackingStore {
   // Newest start first, then by id. The number of queries does not depend on the number of runs but by
   // blocks of hundreds.
   [[nodiscard]] virtual std::vector<RunRecord> list_runs(const RunQuery& query) const = 0;
-  [[nodiscard]] virtual Page<RunRecord> search_runs(const SearchRuns& search) const;
+  [[nodiscard]] virtual Page<RunRecord> search_runs(const SearchRuns& search) const = 0;
   virtual void update_run(std::string_view run_id, const RunUpdate& update) = 0;
   // Both may be called again. A deleted run refuses every write but its restoring.
   virtual void delete_run(std::string_view run_id) = 0;
   virtual void restore_run(std::string_view run_id) = 0;
   // Removes all rows of a deleted run for good; its artifacts are left. kConflict for one that is not
-  // deleted.
+  // deleted; kUnsupported over a tracking server, whose interface has nothing for it.
   virtual void purge_run(std::string_view run_id) = 0;
 
   // All of it or nothing. The same metric point twice is one point; a param logged before keeps its value,
@@ -190,21 +191,21 @@ class TrackingStore {
   [[nodiscard]] virtual std::vector<Metric> metric_history(std::string_view run_id,
                                                            std::string_view key) const = 0;
   [[nodiscard]] virtual Page<Metric> metric_history_page(std::string_view run_id,
-                                                         const HistoryQuery& query) const;
-  [[nodiscard]] virtual std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const;
+                                                         const HistoryQuery& query) const = 0;
+  [[nodiscard]] virtual std::vector<MetricOfRun> sample_histories(const HistorySampling& sampling) const = 0;
 
   // Datasets and models that a run used, and models that it made. Twice the same is once; a dataset keeps the
   // tags that it was first logged with.
   virtual void log_inputs(std::string_view run_id, const std::vector<DatasetInput>& datasets,
-                          const std::vector<std::string>& model_ids);
-  virtual void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models);
+                          const std::vector<std::string>& model_ids) = 0;
+  virtual void log_outputs(std::string_view run_id, const std::vector<ModelOutput>& models) = 0;
   // Of all datasets that runs of these experiments used.
   [[nodiscard]] virtual std::vector<DatasetSummary> search_datasets(
-      const std::vector<std::string>& experiment_ids) const;
+      const std::vector<std::string>& experiment_ids) const = 0;
 
   // What else lies in the same store; they live as long as it does.
-  [[nodiscard]] virtual LoggedModels& logged_models();
-  [[nodiscard]] virtual ModelRegistry& model_registry();
+  [[nodiscard]] virtual LoggedModels& logged_models() = 0;
+  [[nodiscard]] virtual ModelRegistry& model_registry() = 0;
 
  protected:
   TrackingStore() = default;

@@ -56,7 +56,7 @@ struct TransferReport {
   TransferCounts model_versions;
   std::size_t deleted = 0;  // experiments and runs, as they are where they come from
   std::size_t files = 0;
-  std::vector<std::string> refused;  // "MODEL VERSION: why": a server takes no places of its own machine
+  std::vector<std::string> refused;  // "MODEL: why", "MODEL VERSION: why" of the registry
 };
 
 // Copies
@@ -65,9 +65,9 @@ struct TransferReport {
 //   deleted there, too;
 // - logged models with params, tags, metrics, status and artifacts;
 // - the model registry, prompts with it: models (description, tags, aliases) and versions (source, run,
-// logged
-//   model, description, stage, tags). A version keeps its number where that is free. Runs, logged models and
-//   places of artifacts are those of the target. With experiments named: only versions that come from them.
+//   logged model, description, stage, tags). A version keeps its number where that is free. Runs, logged
+//   models and places of artifacts are those of the target. With experiments named: only versions that come
+//   from them.
 // Not copied: what no interface lets say (times at which models, versions and experiments were made, who made
 // a version, when a run was deleted), deleted logged models and versions, traces.
 //
@@ -76,9 +76,10 @@ struct TransferReport {
 // twice it makes nothing twice, and one that broke off goes on where it was: a run counts as whole when it
 // has ended there as here, a logged model when it has the same status; files that are there in their size are
 // left. Tags of experiments and logged models and all of the registry become what they are here. What was
-// deleted there alone stays deleted. A version that the target refuses (kInvalidArgument) is reported, and
-// the rest goes on. Errors: kNotFound for an experiment that is not there (with the nearest name), kConflict
-// for one that is deleted there alone, those of the stores.
+// deleted there alone stays deleted. What of the registry the target refuses (kInvalidArgument: a server
+// takes no version that lies in a folder of its own machine) is reported, and the rest goes on. Errors:
+// kNotFound for an experiment that is not there (with the nearest name), kConflict for one that is deleted
+// there alone, those of the stores.
 TransferReport transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options = {});
 
 }  // namespace ivory::tracking
