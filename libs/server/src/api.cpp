@@ -103,8 +103,8 @@ std::string utc_now() {
 
 // Headers that every answer has.
 const net::Fields& headers_of_all() {
-  static const net::Fields fields{{"X-Content-Type-Options", "nosniff"}, {"X-Frame-Options", "SAMEORIGIN"}};
-  return fields;
+  static const net::Fields kFields{{"X-Content-Type-Options", "nosniff"}, {"X-Frame-Options", "SAMEORIGIN"}};
+  return kFields;
 }
 
 void append(net::Fields& fields, const net::Fields& more) {
@@ -209,11 +209,12 @@ class Api::Parts {
   std::optional<Asker> identify(const net::Request& request) {
     if (!users_) return std::nullopt;
     std::optional<Asker> asker = users_->find(request);
-    if (!asker)
+    if (!asker) {
       throw StoreError(
           Refusal::kUnauthenticated,
           "You are not authenticated. Please set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
           "MLFLOW_TRACKING_TOKEN.");
+    }
     return asker;
   }
 
@@ -222,17 +223,19 @@ class Api::Parts {
     if (is_plain(request)) return answer_plain(request);
     if (auto answered = answer_other(request.path)) return *std::move(answered);
     Match match = routes_.find(request.method, request.path);
-    constexpr int kNotFound = 404, kNoSuchMethod = 405;
-    if (match.route == nullptr)
-      return match.path_exists ? html_error(kNoSuchMethod, "Method Not Allowed",
-                                            "The method is not allowed for the requested URL.")
-                               : html_error(kNotFound, "Not Found",
-                                            "The requested URL was not found on the server. If you entered "
-                                            "the URL manually please check "
-                                            "your spelling and try again.");
+    if (match.route == nullptr) return no_route(match.path_exists);
     const auto asker = admit(request, *match.route);
     Call call(request, std::move(match.words), context_, asker);
     return match.route->action(call);
+  }
+
+  static net::Response no_route(bool path_exists) {
+    constexpr int kNotFound = 404, kNoSuchMethod = 405;
+    return path_exists ? html_error(kNoSuchMethod, "Method Not Allowed",
+                                    "The method is not allowed for the requested URL.")
+                       : html_error(kNotFound, "Not Found",
+                                    "The requested URL was not found on the server. If you entered the URL "
+                                    "manually please check your spelling and try again.");
   }
 
   net::Response answer_plain(const net::Request& request) {
@@ -253,12 +256,13 @@ class Api::Parts {
   [[nodiscard]] static std::optional<net::Response> answer_other(std::string_view path) {
     constexpr int kOk = 200, kUnavailable = 503;
     if (path == "/api/3.0/mlflow/server-info" || path == "/ajax-api/3.0/mlflow/server-info")
-      return plain(kOk, "application/json", "{\"store_type\": \"SqlStore\", \"workspaces_enabled\": false}");
-    if (path.starts_with("/api/3.0/mlflow/workspaces"))
+      return plain(kOk, "application/json", R"({"store_type": "SqlStore", "workspaces_enabled": false})");
+    if (path.starts_with("/api/3.0/mlflow/workspaces")) {
       return plain(
           kUnavailable, kHtml,
           "Endpoint: "
           "/api/3.0/mlflow/workspaces disabled because the server is running without workspaces support.");
+    }
     return std::nullopt;
   }
 

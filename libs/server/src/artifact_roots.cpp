@@ -179,6 +179,13 @@ std::string header_text(std::string_view text) {
   return clean;
 }
 
+// What is served lies on this machine.
+fs::path place_in(const tracking::ArtifactStore& store, std::string_view path) {
+  auto place = store.local_path(path);
+  if (!place) throw Error(ErrorCode::kInternal, "artifacts are served from folders alone");
+  return *std::move(place);
+}
+
 }  // namespace
 
 std::string safe_path(std::string_view path) {
@@ -223,7 +230,7 @@ std::unique_ptr<tracking::ArtifactStore> ArtifactRoots::open(std::string_view ur
 
 net::Response file_answer(const tracking::ArtifactStore& store, std::string_view path,
                           std::string_view shown_path) {
-  auto source = std::make_unique<FileSource>(*store.local_path(path));
+  auto source = std::make_unique<FileSource>(place_in(store, path));
   const auto size = source->size();
   if (!size)
     throw StoreError(Refusal::kResourceDoesNotExist, "No such artifact: '" + std::string(shown_path) + "'");
@@ -239,8 +246,8 @@ net::Response file_answer(const tracking::ArtifactStore& store, std::string_view
 
 std::unique_ptr<net::BodySink> file_sink(const tracking::ArtifactStore& store, std::string_view path,
                                          std::string_view answer, std::string_view answer_type) {
-  const fs::path target = *store.local_path(path);
-  if (path.ends_with('/') || target == *store.local_path() || fs::is_directory(target)) refuse_path();
+  const fs::path target = place_in(store, path);
+  if (path.ends_with('/') || target == place_in(store, {}) || fs::is_directory(target)) refuse_path();
   return std::make_unique<FileSink>(target, answer, answer_type);
 }
 

@@ -11,7 +11,6 @@ namespace ivory::server {
 namespace {
 
 using tracking::ArtifactInfo;
-using tracking::ArtifactStore;
 using tracking::Refusal;
 using tracking::StoreError;
 
