@@ -111,7 +111,7 @@ inline std::string names_in(TrackingStore& store) {
     lines.push_back(fmt::format("experiment {} {}\n", experiment.name, to_text(experiment.lifecycle_stage)));
     for (const RunRecord& run :
          store.list_runs({.experiment_ids = {experiment.id}, .view = ViewType::kAll, .with_inputs = true}))
-      lines.push_back(text_of(run));
+      lines.push_back(text_of(store.get_run(run.run_id)));
     const auto models = store.logged_models().search_logged_models({.experiment_ids = {experiment.id}});
     for (const LoggedModel& model : models.items)
       lines.push_back(fmt::format("logged {} {} {}{} {}\n", model.name, to_text(model.status),

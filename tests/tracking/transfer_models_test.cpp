@@ -227,6 +227,22 @@ TEST_F(TransferModelsTest, AddsToModelsOfTheSameName) {
             "models:/" + moved_model().model_id);
 }
 
+// Older ones of MLflow took such names.
+TEST_F(TransferModelsTest, ReportsModelsThatTheTargetRefusesAndMovesTheOthers) {
+  {
+    storage::Connection connection({.path = folder_.path() / "from/mlflow.db"});
+    connection.execute(
+        "INSERT INTO registered_models (name, creation_time, last_updated_time) VALUES ('a/b', 1, 1)");
+    connection.execute(
+        "INSERT INTO model_versions (name, version, creation_time, last_updated_time, current_stage, source) "
+        "VALUES ('a/b', 1, 1, 1, 'None', '/s')");
+  }
+  const TransferReport report = transfer(from_, to_);
+  EXPECT_THAT(report.refused, ElementsAre(testing::StartsWith("a/b: Invalid model name")));
+  EXPECT_EQ(report.registered_models.made, 2u);
+  EXPECT_EQ(report.model_versions.made, 4u);
+}
+
 TEST_F(TransferModelsTest, EndsThoughRunsAreNestedInACircle) {
   from_.store->log_batch(source_.train, {.tags = {{std::string(kParentRunIdTag), source_.test}}});
   from_.store->log_batch(source_.test, {.tags = {{std::string(kParentRunIdTag), source_.train}}});

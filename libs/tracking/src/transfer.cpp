@@ -201,6 +201,7 @@ class Transfer {
   struct Links {
     std::vector<std::string> inputs;
     std::vector<ModelOutput> outputs;
+    [[nodiscard]] bool empty() const noexcept { return inputs.empty() && outputs.empty(); }
   };
   [[nodiscard]] Links links_of(const RunRecord& run) {
     Links links;
@@ -216,6 +217,20 @@ class Transfer {
     return is_terminal(here.status) && there.status == here.status && there.end_time == here.end_time;
   }
 
+  // What of them the run does not have.
+  static Links lacking_in(const RunRecord& there, const Links& links) {
+    return {.inputs = rest_of(links.inputs, there.model_inputs),
+            .outputs = rest_of(links.outputs, there.model_outputs)};
+  }
+
+  // MLflow's server lists runs without the models that they used, and tells of them where it is asked for one
+  // run: here those that are whole so far are asked for only if something seems to be lacking.
+  [[nodiscard]] Links lacking_links(const RunRecord& run, const RunRecord& target) {
+    if (!is_whole(target, run)) return lacking_in(target, links_of(from_.store->get_run(run.run_id)));
+    Links lacking = lacking_in(target, links_of(run));
+    return lacking.empty() ? lacking : lacking_in(to_.store->get_run(target.run_id), lacking);
+  }
+
   void copy_run(const RunRecord& run) {
     const RunRecord& target = *begin_run(run.run_id);
     const bool is_new = made_.contains(run.run_id);
@@ -223,10 +238,8 @@ class Transfer {
       ++report_.runs.present;
       return;
     }
-    Links links = links_of(run);
-    links.inputs = rest_of(links.inputs, target.model_inputs);
-    links.outputs = rest_of(links.outputs, target.model_outputs);
-    if (is_whole(target, run) && links.inputs.empty() && links.outputs.empty()) {
+    const Links links = lacking_links(run, target);
+    if (is_whole(target, run) && links.empty()) {
       ++report_.runs.present;
       return;
     }
