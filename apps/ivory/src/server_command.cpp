@@ -19,6 +19,7 @@
 #include <ivory/net_server/http_server.h>
 #include <ivory/server/api.h>
 #include <ivory/server/passwords.h>
+#include <ivory/storage/sqlite_memory.h>
 #include <ivory/tracking/open_store.h>
 #include <ivory/tracking_file/file_store.h>
 
@@ -138,6 +139,7 @@ class ServerCommand : public Command {
     if (hash_password_) return print_password_hash();
     if (new_token_) return print_token();
     give_memory_back();
+    storage::stop_counting_sqlite_memory();
     const Signals signals;
     // What is asked for is checked before a database is made.
     const net::ServerOptions listening = server_options();
