@@ -1,5 +1,15 @@
 // Experiments moved, stores far away, and runs made offline, by command.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
+#include <memory>
+#include <set>
+#include <thread>
 
 #include "cli_support.h"
 
@@ -41,6 +51,67 @@ TEST_F(Moving, TakesFoldersAndStoresOfAnyKindForBothEnds) {
   EXPECT_THAT(ivory({"search", "toy", "--tracking-uri", "file:copy"}).out, HasSubstr("run#0"));
   EXPECT_THAT(ivory({"import", "file:nowhere"}).err, HasSubstr("nowhere' does not exist"));
   EXPECT_THAT(ivory({"export", "ftp://host/x"}).err, HasSubstr("file"));
+}
+
+sockaddr_in local(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+std::uint16_t free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = local(0);
+  socklen_t length = sizeof address;
+  const bool bound = ::bind(listener, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+                     ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+  ::close(listener);
+  return bound ? ntohs(address.sin_port) : 0;
+}
+
+// ivory server in a folder, taking connections.
+std::unique_ptr<RunningCommand> started_server(const std::filesystem::path& folder, std::uint16_t port) {
+  auto server = std::make_unique<RunningCommand>(
+      folder, std::vector<std::string>{"server", "--port", std::to_string(port)});
+  const sockaddr_in address = local(port);
+  for (int tries = 0; tries < 200; ++tries) {
+    const int caller = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int refused = ::connect(caller, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    ::close(caller);
+    if (refused == 0) return server;
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  }
+  ADD_FAILURE() << "the server takes no connections";
+  return server;
+}
+
+TEST_F(Moving, KeepsWhatARunLogsAndItsFilesWhileTheServerIsAway) {
+  const std::uint16_t port = free_port();
+  const std::string url = "http://127.0.0.1:" + std::to_string(port);
+  auto server = started_server(path(), port);
+  RunningCommand run(path(), {"run", "toy", "epochs=200", "trainer.sleep_ms=50", "--tracking-uri", url});
+  wait_for_metrics();
+  server->send(SIGKILL);
+  (void)server->wait();
+  run.send(SIGINT);
+  const CommandResult ended = run.wait();
+  EXPECT_EQ(ended.status, 130) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("what it logs waits in"));
+  const auto status = [this] { return ivory_json({"search"}).at(std::size_t{0}).at("status").as_string(); };
+  EXPECT_NE(status(), "KILLED") << "nobody could tell the server";
+  EXPECT_NE(ivory({"sync", "--tracking-uri", url}).status, 0);
+
+  server = started_server(path(), port);
+  EXPECT_EQ(ivory_json({"sync", "--tracking-uri", url}).at("runs_sent").as_int(), 1);
+  EXPECT_EQ(status(), "KILLED");
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path() / "mlartifacts"))
+    if (entry.is_regular_file())
+      files.insert(entry.path().parent_path().filename() / entry.path().filename());
+  EXPECT_TRUE(files.contains("current/trainer.json")) << "the state that was saved last";
+  EXPECT_TRUE(std::filesystem::is_empty(path() / ".ivory/spool"));
 }
 
 TEST_F(Moving, SaysAtOnceThatAServerIsDownAndWhatToDo) {

@@ -227,8 +227,8 @@ class Transfer {
   // run: here those that are whole so far are asked for only if something seems to be lacking.
   [[nodiscard]] Links lacking_links(const RunRecord& run, const RunRecord& target) {
     if (!is_whole(target, run)) return lacking_in(target, links_of(from_.store->get_run(run.run_id)));
-    Links lacking = lacking_in(target, links_of(run));
-    return lacking.empty() ? lacking : lacking_in(to_.store->get_run(target.run_id), lacking);
+    const Links lacking = lacking_in(target, links_of(run));
+    return lacking.empty() ? Links{} : lacking_in(to_.store->get_run(target.run_id), lacking);
   }
 
   void copy_run(const RunRecord& run) {
