@@ -13,8 +13,8 @@ namespace ivory {
 void Command::declare_common(Options& options) {
   options.option("-C,--directory", directory_, "DIR", "work in this directory");
   options.option("--tracking-uri", tracking_uri_, "URI",
-                 "where runs are kept: sqlite:///FILE, http(s)://SERVER; wins over client.yml, that over "
-                 "MLFLOW_TRACKING_URI");
+                 "where runs are kept: sqlite:///FILE, postgresql://…, file:FOLDER, http(s)://SERVER; wins "
+                 "over client.yml, that over MLFLOW_TRACKING_URI");
   options.flag("--offline", offline_,
                "runs for a server go to a store beside the client, until `ivory sync`");
   options.flag("--json", json_, "results as JSON, for other programs");
@@ -144,11 +144,14 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory server --read-only --cors https://lab.example\n"
        "  ivory server --hash-password < password.txt\n",
        &make_server_command},
-      {"export", "PATH [EXPERIMENT …]", "experiments with their artifacts into a folder to keep or carry",
-       "  ivory export backup            all that are active; again: only what is new\n"
-       "  ivory export backup digits\n",
+      {"export", "PATH [EXPERIMENT …]",
+       "experiments, models and their artifacts into a folder to keep or carry",
+       "  ivory export backup            all there is; again: only what is new\n"
+       "  ivory export backup digits     an experiment, and the models that come from it\n"
+       "  ivory export file:./mlruns     into a store of any kind\n",
        &make_export_command},
-      {"import", "PATH [EXPERIMENT …]", "experiments from an exported folder, or from any store to any other",
+      {"import", "PATH [EXPERIMENT …]",
+       "experiments and models from an exported folder, or from any store to any other",
        "  ivory import backup\n"
        "  ivory import --from sqlite:///mlflow.db --to http://server:5000 digits\n",
        &make_import_command},

@@ -123,7 +123,8 @@ class ExportCommand : public TransferCommand {
     options.word("PATH", path_,
                  "a folder, new or an earlier export: mlflow.db and mlruns, as MLflow makes them; or the "
                  "tracking URI of any store: file:./mlruns");
-    options.words("EXPERIMENT", experiments_, "which; all that are active otherwise");
+    options.words("EXPERIMENT", experiments_,
+                  "which, and the models that come from them; all there is otherwise");
   }
   int execute() override {
     const Client client(directory());
