@@ -109,6 +109,8 @@ TEST(Api, ArtifactsGoUpAndDown) {
   const std::string bytes(3'000'000, '\x01');
   EXPECT_EQ(ask(server.api(), request_of("PUT", path, bytes)).text, "{}");
   EXPECT_EQ(server.get(path).text, bytes);
+  EXPECT_THAT(server.get(path).headers,
+              testing::Contains(testing::Pair("Content-Disposition", "attachment; filename=\"__ x.bin\"")));
   EXPECT_EQ(ask(server.api(), request_of("PUT", path + "2")).text, "{}");  // an empty file
   EXPECT_EQ(server.get(path + "2").text, "");
   const Json listed = server.get("/api/2.0/mlflow/artifacts/list?run_id=" + run + "&path=model").json();
@@ -266,6 +268,42 @@ TEST(Api, KnowsItsPathsAndMethods) {
   EXPECT_THAT(server.get("/version").text, testing::StartsWith("3.11"));
 }
 
+TEST(Api, ALoggedModelKnowsTheVersionsThatItIs) {
+  TestApi server;
+  const std::string model =
+      server.must("logged-models", {{"experiment_id", "0"}})["model"]["info"]["model_id"];
+  server.must("registered-models/create", {{"name", "m\""}});
+  const auto versions = [&] {
+    const Json found = server.get("/api/2.0/mlflow/logged-models/" + model).json();
+    for (const Json& tag : found["model"]["info"]["tags"])
+      if (tag["key"] == "mlflow.modelVersions") return tag["value"].get<std::string>();
+    return std::string();
+  };
+  const Json version{{"name", "m\""}, {"source", "s3://b/x"}, {"model_id", model}};
+  server.must("model-versions/create", version);
+  EXPECT_EQ(versions(), R"([{"name": "m\"", "version": 1}])");
+  server.must("model-versions/create", version);
+  EXPECT_EQ(versions(), R"([{"name": "m\"", "version": 1}, {"name": "m\"", "version": 2}])");
+}
+
+// As another server, or MLflow's with --default-artifact-root, wrote them into the database.
+TEST(Api, ArtifactsAtTheAddressOfAProxyAreThoseOfThisServer) {
+  TestApi server;
+  const std::string id = server.must(
+      "experiments/create",
+      {{"name", "e"},
+       {"artifact_location", "https://h:5/api/2.0/mlflow-artifacts/artifacts/7"}})["experiment_id"];
+  const std::string run = server.must("runs/create", {{"experiment_id", id}})["run"]["info"]["run_id"];
+  const std::string file = "/api/2.0/mlflow-artifacts/artifacts/7/" + run + "/artifacts/mlproject";
+  ASSERT_EQ(ask(server.api(), request_of("PUT", file, "x")).status, 200);
+  const Answer answer = server.get("/get-artifact?path=mlproject&run_id=" + run);
+  EXPECT_EQ(answer.text, "x");
+  EXPECT_EQ(answer.type, "text/plain");
+  EXPECT_THAT(answer.headers,
+              testing::Contains(testing::Pair("Content-Disposition", "attachment; filename=mlproject")));
+  EXPECT_EQ(server.get("//get-artifact?path=mlproject&run_id=" + run).text, "x") << "one slash too many";
+}
+
 TEST(Api, ListsExperimentsForClientsOfMLflow1) {
   TestApi server;
   for (const char* name : {"a", "b"}) server.must("experiments/create", {{"name", name}});
@@ -391,6 +429,46 @@ TEST_F(AuthTest, LetsEachDoWhatHeMay) {
   EXPECT_EQ(ask_as(kBob, "runs/search", {{"experiment_ids", {hidden}}}).json().size(), 0U);
   EXPECT_EQ(ask_as(kBob, "runs/search", {{"experiment_ids", {hidden, mine}}}).json()["runs"].size(), 2U);
   EXPECT_EQ(ask_as(kAda, "runs/search", {{"experiment_ids", {hidden}}}).json()["runs"].size(), 1U);
+}
+
+// Rights with an experiment are none with the files that it says are its own.
+TEST_F(AuthTest, NobodyNamesPlacesOfOthersForHisArtifacts) {
+  write_file(file(), "users:\n  ada: {password: " + hash_password("secret") +
+                         ", admin: true}\n  bob:\n    password: " + hash_password("word") +
+                         "\n    default: edit\n    models: edit\n    experiments: {hidden: none}\n");
+  server_->api().reload_users();
+  const std::string hidden = ask_as(kAda, "experiments/create", {{"name", "hidden"}}).json()["experiment_id"];
+  const std::string open = ask_as(kAda, "experiments/create", {{"name", "open"}}).json()["experiment_id"];
+  const auto status = [&](const std::string& who, const std::string& place) {
+    static int count = 0;
+    return ask_as(who, "experiments/create",
+                  {{"name", "e" + std::to_string(++count)}, {"artifact_location", place}})
+        .status;
+  };
+  const std::string proxy = "http://localhost/api/2.0/mlflow-artifacts/artifacts/";
+  for (const std::string& place : {"mlflow-artifacts:/" + hidden, "mlflow-artifacts://h:1/" + hidden + "/x",
+                                   proxy + hidden, std::string("mlflow-artifacts:/"), std::string("/etc"),
+                                   std::string("file:///etc"), std::string("rel")}) {
+    EXPECT_EQ(status(kBob, place), 403) << place;
+    EXPECT_EQ(status(kAda, place), 200) << place;
+  }
+  for (const std::string& place :
+       {"mlflow-artifacts:/" + open + "/x", proxy + open, std::string("s3://b/x"), std::string()})
+    EXPECT_EQ(status(kBob, place), 200) << place;
+
+  EXPECT_EQ(ask_as(kBob, "registered-models/create", {{"name", "m"}}).status, 200);
+  const auto version = [&](const std::string& source) {
+    return ask_as(kBob, "model-versions/create", {{"name", "m"}, {"source", source}}).status;
+  };
+  EXPECT_EQ(version("mlflow-artifacts:/" + hidden + "/r/artifacts/model"), 403);
+  EXPECT_EQ(version(proxy + hidden + "/r/artifacts/model"), 403);
+  EXPECT_EQ(version("mlflow-artifacts:/" + open + "/r/artifacts/model"), 200);
+  const std::string model =
+      ask_as(kAda, "logged-models", {{"experiment_id", hidden}}).json()["model"]["info"]["model_id"];
+  EXPECT_EQ(
+      ask_as(kBob, "model-versions/create", {{"name", "m"}, {"source", "s3://b/x"}, {"model_id", model}})
+          .status,
+      403);
 }
 
 TEST_F(AuthTest, ReadsTheUsersAgain) {

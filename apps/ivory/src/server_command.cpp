@@ -115,6 +115,9 @@ class ServerCommand : public Command {
     options.option("--artifacts-destination", artifacts_, "DIR",
                    "where artifacts of mlflow-artifacts: lie (default: mlartifacts)");
     options.option(
+        "--default-artifact-root", artifact_root_, "URI",
+        "where new experiments keep their artifacts (default: mlflow-artifacts:, through this server)");
+    options.option(
         "--local-artifacts", local_artifacts_, "DIR,…",
         "further folders whose artifacts are served, by their paths in the store (default: mlruns)");
     options.option("--host", host_, "ADDRESS", "where to listen (default: 127.0.0.1)");
@@ -188,12 +191,15 @@ class ServerCommand : public Command {
   [[nodiscard]] fs::path folder() const { return fs::absolute(directory()).lexically_normal(); }
   [[nodiscard]] fs::path placed(const fs::path& path) const { return (folder() / path).lexically_normal(); }
 
+  // A folder of this machine as root of artifacts.
+  [[nodiscard]] bool is_own_root() const { return artifact_root_.find(':') == std::string::npos; }
+
   [[nodiscard]] std::shared_ptr<tracking::TrackingStore> open_store() const {
     tracking::StoreOptions options;
     options.durability = durability_ == "full" ? Durability::kFull : Durability::kProcess;
     options.working_directory = folder();
     options.access = read_only_ ? tracking::Access::kReadOnly : tracking::Access::kReadWrite;
-    options.artifact_root = "mlflow-artifacts:";
+    options.artifact_root = is_own_root() ? placed(artifact_root_).string() : artifact_root_;
     options.further = {&tracking::file_store_scheme(), 1};
     return tracking::open_store(store_uri_, options);
   }
@@ -203,6 +209,7 @@ class ServerCommand : public Command {
     options.artifacts_destination = placed(artifacts_);
     for (const std::string& path : split_list(local_artifacts_))
       options.local_artifacts.push_back(placed(path));
+    if (is_own_root()) options.local_artifacts.push_back(placed(artifact_root_));
     options.allowed_hosts = split_list(allowed_hosts_);
     options.cors_origins = split_list(cors_);
     if (!users_.empty()) options.users = placed(users_);
@@ -245,6 +252,7 @@ class ServerCommand : public Command {
 
   std::string store_uri_ = std::string(tracking::kDefaultTrackingUri);
   fs::path artifacts_ = "mlartifacts";
+  std::string artifact_root_ = "mlflow-artifacts:";
   std::string local_artifacts_ = "mlruns";
   std::string host_ = "127.0.0.1", allowed_hosts_, cors_, durability_ = "process";
   std::optional<std::int64_t> port_, workers_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <system_error>
 
@@ -158,7 +159,7 @@ std::string_view content_type(std::string_view path) {
                               Known{"md", kText},
                               Known{"rst", kText},
                               Known{"MLmodel", kText},
-                              Known{"MLproject", kText},
+                              Known{"mlproject", kText},
                               Known{"html", "text/html"},
                               Known{"png", "image/png"},
                               Known{"jpg", "image/jpeg"},
@@ -172,11 +173,16 @@ std::string_view content_type(std::string_view path) {
   return known == kKnown.end() ? "application/octet-stream" : known->type;
 }
 
-std::string header_text(std::string_view text) {
+// As the value of a header's parameter: a word as it is, other text in quotes.
+std::string header_value(std::string_view text) {
   std::string clean(text);
   std::ranges::replace_if(
       clean, [](unsigned char c) { return c < 0x20 || c > 0x7e || c == '"' || c == '\\'; }, '_');
-  return clean;
+  constexpr std::string_view kInWords = "!#$%&'*+-.^_`|~";
+  const bool is_word = std::ranges::all_of(clean, [&](unsigned char c) {
+    return std::isalnum(c) != 0 || kInWords.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+  return is_word && !clean.empty() ? clean : '"' + clean + '"';
 }
 
 // What is served lies on this machine.
@@ -211,9 +217,18 @@ ArtifactRoots::ArtifactRoots(fs::path destination, std::vector<fs::path> local)
       local_(std::move(local)),
       all_(tracking::open_artifact_store(destination_.string())) {}
 
+std::optional<std::string> ArtifactRoots::proxied_path(std::string_view uri) {
+  if (uri.starts_with("mlflow-artifacts:")) return safe_path(path_of_uri(uri));
+  constexpr std::string_view kRoute = "/api/2.0/mlflow-artifacts/artifacts/";
+  const auto route = uri.find(kRoute);
+  if (route == std::string_view::npos || !(uri.starts_with("http://") || uri.starts_with("https://")))
+    return std::nullopt;
+  return safe_path(uri.substr(route + kRoute.size()));
+}
+
 std::unique_ptr<tracking::ArtifactStore> ArtifactRoots::open(std::string_view uri) const {
-  if (uri.starts_with("mlflow-artifacts:"))
-    return tracking::open_artifact_store((destination_ / safe_path(path_of_uri(uri))).string());
+  if (const auto path = proxied_path(uri))
+    return tracking::open_artifact_store((destination_ / *path).string());
   constexpr std::string_view kFile = "file:";
   const std::string text = uri.starts_with(kFile) ? "/" + std::string(path_of_uri(uri)) : std::string(uri);
   if (!text.starts_with('/'))
@@ -236,9 +251,8 @@ net::Response file_answer(const tracking::ArtifactStore& store, std::string_view
     throw StoreError(Refusal::kResourceDoesNotExist, "No such artifact: '" + std::string(shown_path) + "'");
   net::Response response;
   response.content_type = content_type(path);
-  response.headers.emplace_back(
-      "Content-Disposition",
-      "attachment; filename=\"" + header_text(path.substr(path.rfind('/') + 1)) + "\"");
+  response.headers.emplace_back("Content-Disposition",
+                                "attachment; filename=" + header_value(path.substr(path.rfind('/') + 1)));
   response.source = std::move(source);
   response.source_size = size;
   return response;

@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ class ArtifactRoots {
 
   // The whole destination.
   [[nodiscard]] tracking::ArtifactStore& all() const noexcept { return *all_; }
+  // The path below the destination that a URI names: mlflow-artifacts:/1/x, or http(s)://… of the proxy of
+  // some server, which is taken for this one, as MLflow's does. Errors: StoreError kInvalidParameterValue for
+  // one that leads out.
+  [[nodiscard]] static std::optional<std::string> proxied_path(std::string_view uri);
   // The folder of a run or model. Errors: StoreError kPermissionDenied for a folder that is not served,
   // kInvalidParameterValue for a URI that is none of ours (s3://…).
   [[nodiscard]] std::unique_ptr<tracking::ArtifactStore> open(std::string_view uri) const;

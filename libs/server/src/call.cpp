@@ -61,6 +61,15 @@ void Call::needs_artifact(std::string_view path, Permission permission) const {
   }
 }
 
+void Call::needs_place(std::string_view uri, Permission permission) const {
+  if (!asker_ || asker_->is_admin() || uri.empty()) return;
+  if (const auto path = ArtifactRoots::proxied_path(uri)) {
+    needs_artifact(*path, permission);
+  } else if (uri.starts_with("file:") || uri.find(':') == std::string_view::npos) {
+    deny();
+  }
+}
+
 bool Call::may_read(const tracking::ExperimentRecord& experiment) const {
   return !asker_ || asker_->on_experiment(experiment.name) >= Permission::kRead;
 }

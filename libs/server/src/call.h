@@ -45,6 +45,9 @@ class Call {
   void needs_admin() const;
   // Of a path below the root of artifacts: its first word is the experiment.
   void needs_artifact(std::string_view path, Permission permission) const;
+  // Of a place for artifacts that the asker names, by its URI: else his rights with an experiment of his
+  // would be rights with the files of others. Places of other machines are nobody's here.
+  void needs_place(std::string_view uri, Permission permission) const;
   [[nodiscard]] bool may_read(const tracking::ExperimentRecord& experiment) const;
   // Those of them that the asker may read.
   [[nodiscard]] std::vector<std::string> readable(std::vector<std::string> experiment_ids) const;

@@ -27,6 +27,7 @@ net::Response create(Call& call) {
     throw StoreError(Refusal::kInvalidParameterValue,
                      "'artifact_location' URL can't include fragments or params.");
   call.needs_new_experiment();
+  call.needs_place(location, Permission::kEdit);
   const std::string id = call.store().create_experiment(name, location, tags);
   return answer_with("experiment_id", [&](JsonWriter& writer) { writer.value(id); });
 }

@@ -91,13 +91,12 @@ net::Response get_history_interval(Call& call) {
   constexpr std::int64_t kMostPoints = 2500;
   tracking::HistorySampling sampling;
   sampling.run_ids = fields.texts("run_ids");
+  if (sampling.run_ids.empty()) fields.refuse_missing("run_ids");
   sampling.key = fields.required_text("metric_key");
   sampling.start_step = fields.integer("start_step");
   sampling.end_step = fields.integer("end_step");
   sampling.max_results = fields.integer("max_results").value_or(kMostPoints);
   const auto refuse = [](const std::string& why) { throw StoreError(Refusal::kInvalidParameterValue, why); };
-  if (sampling.run_ids.empty())
-    refuse("GetMetricHistoryBulkInterval request must specify at least one run_id.");
   if (sampling.run_ids.size() > kMostRuns)
     refuse("GetMetricHistoryBulkInterval request must specify at most 100 run_ids. Received " +
            std::to_string(sampling.run_ids.size()) + " run_ids.");

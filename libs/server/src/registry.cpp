@@ -126,11 +126,14 @@ bool is_inside(const std::filesystem::path& path, const std::filesystem::path& r
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+bool is_prompt(const tracking::CreateModelVersion& create) {
+  return std::ranges::any_of(create.tags,
+                             [](const auto& tag) { return tag.key == "mlflow.prompt.is_prompt"; });
+}
+
 // A prompt's text is in its tags; MLflow's clients send a word where the place of a model would be.
 bool is_prompt_without_place(const tracking::CreateModelVersion& create) {
-  return create.source.find_first_of("/\\.%:") == std::string::npos &&
-         std::ranges::any_of(create.tags,
-                             [](const auto& tag) { return tag.key == "mlflow.prompt.is_prompt"; });
+  return create.source.find_first_of("/\\.%:") == std::string::npos && is_prompt(create);
 }
 
 // A version must not lead whoever loads it to files that nobody logged.
@@ -140,6 +143,8 @@ void check_source(const Call& call, const tracking::CreateModelVersion& create) 
                                "Invalid model version source: '" + create.source + "'. " + std::string(why));
   };
   if (is_prompt_without_place(create)) return;
+  // A local path lies where its run or model does, which is looked at below.
+  if (local_path(create.source).empty()) call.needs_place(create.source, Permission::kRead);
   if (const auto path = local_path(create.source); !path.empty()) {
     const std::string uri = !create.model_id.empty()
                                 ? call.store().logged_models().get_logged_model(create.model_id).artifact_uri
@@ -168,6 +173,22 @@ void check_source(const Call& call, const tracking::CreateModelVersion& create) 
         "path.");
 }
 
+// The versions that a logged model is, as MLflow keeps them in a tag of it: [{"name": "m", "version": 1}].
+void note_version(const Call& call, const std::string& model_id, const tracking::ModelVersion& version) {
+  constexpr std::string_view kTag = "mlflow.modelVersions";
+  JsonWriter name(JsonWriter::Style::kCompact);
+  name.value(version.name);
+  const std::string entry = "{\"name\": " + name.take() + ", \"version\": " + version.version + "}";
+  tracking::LoggedModels& models = call.store().logged_models();
+  std::string list = "[" + entry + "]";
+  for (const tracking::KeyValue& tag : models.get_logged_model(model_id).tags) {
+    if (tag.key != kTag || !tag.value.starts_with("[{") || !tag.value.ends_with("}]")) continue;
+    if (tag.value.find(entry) != std::string::npos) return;
+    list = tag.value.substr(0, tag.value.size() - 1) + ", " + entry + "]";
+  }
+  (void)models.set_logged_model_tags(model_id, {{std::string(kTag), list}});
+}
+
 net::Response create_version(Call& call) {
   const RequestReader& fields = call.fields();
   tracking::CreateModelVersion create;
@@ -179,8 +200,11 @@ net::Response create_version(Call& call) {
   create.description = fields.text("description");
   create.model_id = fields.text("model_id");
   call.needs_models(Permission::kEdit);
+  if (!create.model_id.empty()) call.needs_logged_model(create.model_id, Permission::kRead);
   check_source(call, create);
-  return answer_version(registry(call).create_model_version(create));
+  const tracking::ModelVersion version = registry(call).create_model_version(create);
+  if (!create.model_id.empty() && !is_prompt(create)) note_version(call, create.model_id, version);
+  return answer_version(version);
 }
 
 // The two fields that name a version.

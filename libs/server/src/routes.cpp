@@ -43,6 +43,8 @@ Routes::Routes() {
 }
 
 Match Routes::find(std::string_view method, std::string_view path) const {
+  // Clients whose address of the server ends with a slash write two.
+  while (path.starts_with("//")) path.remove_prefix(1);
   constexpr std::string_view kAjax = "/ajax-api/";
   const std::string as_api =
       path.starts_with(kAjax) ? "/api/" + std::string(path.substr(kAjax.size())) : std::string(path);
