@@ -2,7 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <stdexcept>
+#include <thread>
 
 #include <ivory/tracking/transfer.h>
 
@@ -15,6 +19,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
+
+const std::string* find_value(const std::vector<KeyValue>& tags, std::string_view key) {
+  const auto found = std::ranges::find(tags, key, &KeyValue::key);
+  return found == tags.end() ? nullptr : &found->value;
+}
 
 class TransferModelsTest : public testing::Test {
  protected:
@@ -153,6 +162,60 @@ TEST_F(TransferModelsTest, EndsWithTheSameWhereverItBrokeOff) {
     EXPECT_THROW(transfer(from_, other, breaking), std::runtime_error);
     transfer(from_, other);
     EXPECT_EQ(names_in(*other.store), names_in(*from_.store)) << steps;
+  }
+}
+
+TEST_F(TransferModelsTest, EndsWithTheSameWheneverItWasKilled) {
+  const auto whole = std::chrono::steady_clock::now();
+  transfer(from_, to_);
+  const auto took = std::chrono::steady_clock::now() - whole;
+  const std::string expected = names_in(*from_.store);
+  constexpr int kRounds = 16;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::filesystem::path target = folder_.path() / ("killed" + std::to_string(round));
+    const pid_t child = fork();
+    if (child == 0) {
+      transfer(open_exported(folder_.path() / "from", true), open_exported(target, false));
+      _exit(0);
+    }
+    std::this_thread::sleep_for(took * (round + 1) / kRounds);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    const TransferEnd end = open_exported(target, false);
+    transfer(from_, end);
+    EXPECT_EQ(names_in(*end.store), expected) << round;
+    const TransferReport again = transfer(from_, end);
+    EXPECT_EQ(again.runs.made + again.runs.completed + again.deleted + again.files, 0u) << round;
+  }
+}
+
+// Killed before the version had its number: what was begun is gone on with, or given up for another.
+TEST_F(TransferModelsTest, GoesOnWithVersionsThatWereLeftUnfinished) {
+  for (const std::string number : {"2", "3"}) {
+    const TransferEnd end = open_exported(folder_.path() / ("left" + number), false);
+    transfer(from_, end);
+    ModelRegistry& there = end.store->model_registry();
+    const ModelVersion third = there.get_model_version("digits", "3");
+    const std::string origin = *find_value(third.tags, kOriginTag);
+    there.delete_registered_model("digits");
+    there.create_registered_model("digits", {}, "", "");
+    const int versions = number == "2" ? 1 : 2;
+    for (int i = 0; i < versions; ++i) {
+      const auto before = there.create_model_version({.name = "digits", .source = "/s"});
+      there.delete_model_version("digits", before.version);
+    }
+    const auto left =
+        there.create_model_version({.name = "digits",
+                                    .source = third.source,
+                                    .tags = {{std::string(kOriginTag), "unfinished " + origin}}});
+    ASSERT_EQ(left.version, number);
+    const TransferReport rest = transfer(from_, end);
+    EXPECT_EQ(rest.model_versions.made, 3u);
+    const auto found = there.search_model_versions({.filter = "name = 'digits'"}).items;
+    ASSERT_THAT(found, SizeIs(3)) << "and none that is unfinished";
+    for (const ModelVersion& version : found)
+      EXPECT_FALSE(find_value(version.tags, kOriginTag)->starts_with("unfinished")) << version.version;
+    EXPECT_EQ(transfer(from_, end).model_versions.present, 4u);
   }
 }
 

@@ -13,6 +13,9 @@
 namespace ivory::tracking {
 namespace {
 
+// Before the origin of a version that may not have its number yet.
+constexpr std::string_view kUnfinished = "unfinished ";
+
 // A search hides prompts unless it asks for them, and then it finds nothing else.
 std::vector<std::string> filters() { return {"", "tags.`" + std::string(kPromptTag) + "` = 'true'"}; }
 
@@ -118,8 +121,10 @@ std::string RegistryTransfer::source_of(const ModelVersion& version) const {
 }
 
 // Under its own number if that is to be had, so that models:/NAME/NUMBER stays the same: those of versions
-// that were deleted are used up.
+// that were deleted are used up. Until the number is right it is marked as unfinished: the next transfer goes
+// on with what one left that was killed.
 ModelVersion RegistryTransfer::make_version(const ModelVersion& version) const {
+  const std::string unfinished = std::string(kUnfinished) + origin_of(version);
   const auto run = map_.runs.find(version.run_id);
   const auto model = map_.models.find(version.model_id);
   const CreateModelVersion create{.name = version.name,
@@ -128,13 +133,14 @@ ModelVersion RegistryTransfer::make_version(const ModelVersion& version) const {
                                   .run_link = version.run_link,
                                   .description = version.description,
                                   .model_id = model == map_.models.end() ? "" : model->second,
-                                  .tags = with_origin(version.tags, origin_of(version))};
-  const std::int64_t wanted = parse_model_version(version.version);
-  ModelVersion made = to_.create_model_version(create);
-  while (parse_model_version(made.version) < wanted) {
+                                  .tags = with_origin(version.tags, unfinished)};
+  const auto left = versions_there_.find({version.name, unfinished});
+  ModelVersion made = left == versions_there_.end() ? to_.create_model_version(create) : left->second;
+  while (parse_model_version(made.version) < parse_model_version(version.version)) {
     to_.delete_model_version(made.name, made.version);
     made = to_.create_model_version(create);
   }
+  to_.set_model_version_tag(made.name, made.version, {std::string(kOriginTag), origin_of(version)});
   return made;
 }
 
