@@ -280,6 +280,24 @@ TEST_F(TransferModelsTest, LinksModelsThatAnEarlierTransferMoved) {
   EXPECT_THAT(moved_run("uses it").model_inputs, ElementsAre(moved_model().model_id));
 }
 
+// As servers note it at a logged model when a version is made of it.
+TEST_F(TransferModelsTest, ListsTheVersionsOfALoggedModelByTheirNewNumbers) {
+  const std::string tag = "mlflow.modelVersions";
+  const auto listed = [&] { return *find_value(moved_model().tags, tag); };
+  from_.store->logged_models().set_logged_model_tags(
+      source_.model, {{tag, R"([{"name": "digits", "version": 3}, {"name": "gone", "version": 1}])"}});
+  registry().create_registered_model("digits", {}, "", "");
+  for (int i = 0; i < 5; ++i) registry().create_model_version({.name = "digits", .source = "/mine"});
+  transfer(from_, to_);
+  const std::string number = registry().get_version_by_alias("digits", "champion").version;
+  EXPECT_NE(number, "3");
+  EXPECT_EQ(listed(), R"([{"name":"digits","version":)" + number + "}]");
+  const TransferReport again = transfer(from_, to_);
+  EXPECT_EQ(again.logged_models.completed + again.model_versions.completed, 0u);
+  from_.store->logged_models().set_logged_model_tags(source_.model, {{tag, "no list"}});
+  EXPECT_EQ(transfer(from_, to_).logged_models.completed, 0u);
+}
+
 TEST_F(TransferModelsTest, AddsToModelsOfTheSameName) {
   registry().create_registered_model("digits", {}, "mine", "");
   registry().create_model_version({.name = "digits", .source = "/mine"});

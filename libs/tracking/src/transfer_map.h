@@ -34,6 +34,8 @@ struct TransferMap {
 [[nodiscard]] std::vector<KeyValue> with_origin(const std::vector<KeyValue>& tags, const std::string& origin);
 // The tag of that key; null if there is none.
 [[nodiscard]] const std::string* find_tag(const std::vector<KeyValue>& tags, std::string_view key) noexcept;
+// The tag of a logged model in which MLflow lists the versions that it is: it follows with these.
+inline constexpr std::string_view kModelVersionsTag = "mlflow.modelVersions";
 // Those of `wanted` that are not so in `present`.
 [[nodiscard]] std::vector<KeyValue> lacking(const std::vector<KeyValue>& wanted,
                                             const std::vector<KeyValue>& present);

@@ -32,6 +32,13 @@ std::vector<LoggedModel> models_in(TrackingStore& store, const std::string& expe
   return models;
 }
 
+// All but what comes with the registry.
+std::vector<KeyValue> tags_of(const LoggedModel& model) {
+  std::vector<KeyValue> tags = without_origin(model.tags);
+  std::erase_if(tags, [](const KeyValue& tag) { return tag.key == kModelVersionsTag; });
+  return tags;
+}
+
 // Whether nothing but tags and metrics can have changed since.
 bool is_whole(const LoggedModel& there, const LoggedModel& here) {
   const bool ended =
@@ -87,7 +94,7 @@ void ModelTransfer::make(const LoggedModel& model) {
                                                       .model_type = model.model_type,
                                                       .source_run_id = run == nullptr ? "" : run->run_id,
                                                       .params = model.params,
-                                                      .tags = with_origin(model.tags, origin_of(model))});
+                                                      .tags = with_origin(tags_of(model), origin_of(model))});
   made_.insert(model.model_id);
   map_.models[model.model_id] = made.model_id;
   map_.places.add(model.artifact_uri, made.artifact_uri);
@@ -147,7 +154,7 @@ bool ModelTransfer::copy_metrics(const LoggedModel& model, const LoggedModel& th
 bool ModelTransfer::complete(const LoggedModel& model, const LoggedModel& there) {
   LoggedModels& models = to_.store->logged_models();
   bool changed = copy_metrics(model, there);
-  if (const auto tags = lacking(without_origin(model.tags), there.tags); !tags.empty()) {
+  if (const auto tags = lacking(tags_of(model), there.tags); !tags.empty()) {
     models.set_logged_model_tags(there.model_id, tags);
     changed = true;
   }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <tuple>
 
+#include <nlohmann/json.hpp>
+
 #include <ivory/base/files.h>
 
 #include "model_rules.h"
@@ -72,6 +74,23 @@ std::optional<Parts> parts_of(std::string_view uri, std::string_view scheme) {
   uri.remove_prefix(scheme.size());
   const std::size_t end = std::min(uri.find('/'), uri.size());
   return Parts{std::string(uri.substr(0, end)), std::string(uri.substr(end))};
+}
+
+// [{"name": "m", "version": 1}, …]; empty if the model has no such tag, or it says something else.
+nlohmann::json listed_versions(const LoggedModel& model) {
+  const std::string* const tag = find_tag(model.tags, kModelVersionsTag);
+  auto list = nlohmann::json::parse(tag == nullptr ? "[]" : *tag, nullptr, false);
+  return list.is_array() ? list : nlohmann::json::array();
+}
+
+bool lists(const nlohmann::json& list, const std::string& name, const std::string& number) {
+  return std::ranges::any_of(list, [&](const nlohmann::json& entry) {
+    if (!entry.is_object() || !entry.contains("name") || !entry.contains("version")) return false;
+    const nlohmann::json& version = entry["version"];
+    const bool is_number =
+        version.is_number_integer() && std::to_string(version.get<std::int64_t>()) == number;
+    return entry["name"] == name && (is_number || version == number);
+  });
 }
 
 }  // namespace
@@ -155,12 +174,29 @@ bool RegistryTransfer::complete_version(const ModelVersion& version, const Model
   return !tags.empty() || !described || !staged;
 }
 
+// A logged model that lists this version lists what stands for it there. Whether that was lacking.
+bool RegistryTransfer::note_at_model(const ModelVersion& version, const std::string& number) {
+  std::string model_id = version.model_id;
+  if (const auto model = parts_of(version.source, "models:/"); model && model_id.empty())
+    model_id = model->head;
+  const auto moved = map_.models.find(model_id);
+  if (moved == map_.models.end()) return false;
+  const auto source = models_from_.find_logged_model(model_id);
+  if (!source || !lists(listed_versions(*source), version.name, version.version)) return false;
+  nlohmann::json list = listed_versions(models_to_.get_logged_model(moved->second));
+  if (lists(list, version.name, number)) return false;
+  list.push_back({{"name", version.name}, {"version", parse_model_version(number)}});
+  (void)models_to_.set_logged_model_tags(moved->second, {{std::string(kModelVersionsTag), list.dump()}});
+  return true;
+}
+
 void RegistryTransfer::copy_version(const ModelVersion& version) {
   const std::pair key(version.name, origin_of(version));
   const bool is_new = !versions_there_.contains(key);
   if (is_new) versions_there_.emplace(key, make_version(version));
   const ModelVersion& there = versions_there_.at(key);
-  const bool changed = complete_version(version, there);
+  const bool completed = complete_version(version, there);
+  const bool changed = note_at_model(version, there.version) || completed;
   numbers_[{version.name, version.version}] = there.version;
   TransferCounts& counts = report_.model_versions;
   ++(is_new ? counts.made : changed ? counts.completed : counts.present);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <ivory/tracking/logged_models.h>
 #include <ivory/tracking/model_registry.h>
 #include <ivory/tracking/transfer.h>
 
@@ -18,7 +19,12 @@ class RegistryTransfer {
  public:
   RegistryTransfer(const TransferEnd& from, const TransferEnd& to, const TransferMap& map,
                    TransferReport& report)
-      : from_(from.store->model_registry()), to_(to.store->model_registry()), map_(map), report_(report) {}
+      : from_(from.store->model_registry()),
+        to_(to.store->model_registry()),
+        models_from_(from.store->logged_models()),
+        models_to_(to.store->logged_models()),
+        map_(map),
+        report_(report) {}
 
   // All models; or, `only_moved`, what comes from runs and logged models that were moved.
   void run(bool only_moved);
@@ -34,11 +40,14 @@ class RegistryTransfer {
   void copy_version(const ModelVersion& version);
   [[nodiscard]] ModelVersion make_version(const ModelVersion& version) const;
   [[nodiscard]] bool complete_version(const ModelVersion& version, const ModelVersion& there);
+  [[nodiscard]] bool note_at_model(const ModelVersion& version, const std::string& number);
   [[nodiscard]] std::string source_of(const ModelVersion& version) const;
   [[nodiscard]] bool copy_aliases(const RegisteredModel& model);
 
   ModelRegistry& from_;
   ModelRegistry& to_;
+  LoggedModels& models_from_;
+  LoggedModels& models_to_;
   const TransferMap& map_;
   TransferReport& report_;
   std::map<std::string, RegisteredModel> models_there_;                         // by name
