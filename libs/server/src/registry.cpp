@@ -165,12 +165,13 @@ void check_source(const Call& call, const tracking::CreateModelVersion& create) 
   const std::filesystem::path words = decoded.substr(decoded.find(':') + 1);
   const bool is_relative =
       std::ranges::any_of(words, [](const auto& word) { return word == ".." || word == "."; });
-  if (is_relative || decoded.find("%00") != std::string::npos || decoded.find('\\') != std::string::npos)
+  if (is_relative || decoded.find("%00") != std::string::npos || decoded.find('\\') != std::string::npos) {
     refuse(
         "If supplying a source as an http, https, local file path, ftp, objectstore, or mlflow-artifacts "
-        "uri, an "
-        "absolute path must be provided without relative path references present. Please provide an absolute "
-        "path.");
+        "uri, "
+        "an absolute path must be provided without relative path references present. Please provide an "
+        "absolute path.");
+  }
 }
 
 // The versions that a logged model is, as MLflow keeps them in a tag of it: [{"name": "m", "version": 1}].
