@@ -13,6 +13,7 @@
 #include <ivory/tracking/search.h>
 
 #include "models_contract.h"
+#include "moved_models.h"
 #include "own_server.h"
 #include "postgres_server.h"
 
@@ -49,6 +50,22 @@ class PostgresTracking : public testing::Test {
   TemporaryFolder folder_;
   std::string uri_;
 };
+
+TEST_F(PostgresTracking, TakesAllThatATransferMovesAndGivesItBack) {
+  const TransferEnd from = open_exported(folder_.path() / "from", false);
+  const ModelsToMove source(from);
+  const TransferEnd there{.store = open(), .tracking_uri = uri_};
+  transfer(from, there);
+  EXPECT_EQ(names_in(*there.store), names_in(*from.store));
+  const std::string times = times_in(*there.store);
+  const TransferReport again = transfer(from, there);
+  EXPECT_EQ(again.runs.present, 4u);
+  EXPECT_EQ(again.model_versions.present, 4u);
+  EXPECT_EQ(times_in(*there.store), times);
+  const TransferEnd to = open_exported(folder_.path() / "to", false);
+  transfer(there, to);
+  EXPECT_EQ(names_in(*to.store), names_in(*from.store));
+}
 
 TEST_F(PostgresTracking, IsMadeOnceByThoseWhoOpenItAtOnce) {
   EXPECT_FALSE(store_exists(uri_));
