@@ -324,5 +324,26 @@ TEST(ContentHash, IsFnv1a) {
   EXPECT_EQ("85944171f73967e8", content_hash("foobar"));
 }
 
+TEST_F(Files, HaveTheHashOfTheirBytesHoweverManyPiecesTheyAreReadIn) {
+  const std::string large(200'000, 'x');
+  for (const std::string& bytes : {std::string(), std::string("foobar"), large}) {
+    write_file(in("hashed"), bytes);
+    EXPECT_EQ(content_hash(bytes), content_hash_of_file(in("hashed")));
+  }
+}
+
+TEST_F(Files, AreNotLockedWhileAnotherHoldsThemInAWayThatExcludesIt) {
+  using Mode = FileLock::Mode;
+  {
+    const auto shared = FileLock::try_take(in("lock"), Mode::kShared);
+    ASSERT_NE(nullptr, shared);
+    EXPECT_NE(nullptr, FileLock::try_take(in("lock"), Mode::kShared));
+    EXPECT_EQ(nullptr, FileLock::try_take(in("lock")));
+  }
+  const auto exclusive = FileLock::try_take(in("lock"));
+  ASSERT_NE(nullptr, exclusive);
+  EXPECT_EQ(nullptr, FileLock::try_take(in("lock"), Mode::kShared));
+}
+
 }  // namespace
 }  // namespace ivory

@@ -49,6 +49,11 @@ RunningCommand::~RunningCommand() {
 
 void RunningCommand::send(int signal) const { kill(pid_, signal); }
 
+std::string RunningCommand::out() const {
+  const fs::path file = output_.path() / "out";
+  return fs::exists(file) ? read_file(file) : std::string();
+}
+
 CommandResult RunningCommand::wait() {
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {

@@ -32,6 +32,8 @@ class RunningCommand {
   RunningCommand& operator=(const RunningCommand&) = delete;
   void send(int signal) const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  // What it has printed so far.
+  [[nodiscard]] std::string out() const;
   [[nodiscard]] CommandResult wait();
 
  private:

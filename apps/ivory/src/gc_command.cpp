@@ -41,6 +41,7 @@ class GcCommand : public Command {
     std::optional<std::chrono::milliseconds> age;
     if (!age_.empty()) age = parse_duration(age_, "--older-than", "an age such as 30d, 12h or 0s");
     const Client client(directory());
+    if (age) check_removable(*client.tracker());
     std::vector<RunRecord> closed;
     if (stale_) closed = close_stale(client);
     std::optional<std::size_t> removed;
@@ -50,6 +51,14 @@ class GcCommand : public Command {
   }
 
  private:
+  // Before anything is closed.
+  static void check_removable(const Tracker& tracker) {
+    if (!tracker.is_remote()) return;
+    throw Error(ErrorCode::kUnsupported,
+                "nothing can be removed for good over a server: run `ivory gc` where the store of " +
+                    tracker.tracking_uri() + " lies, with --tracking-uri its URI");
+  }
+
   static std::vector<RunRecord> close_stale(const Client& client) {
     std::vector<RunRecord> runs = stored_runs(client, {}, {.status = tracking::RunStatus::kRunning});
     std::erase_if(runs, [](const RunRecord& run) { return !tracking::is_stale(run); });

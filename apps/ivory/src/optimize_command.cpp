@@ -240,7 +240,7 @@ class OptimizeCommand final : public StudiesCommand {
       const auto study = probe.tuner().find_study(name);
       const auto run = study ? run_of(client, *study) : std::nullopt;
       if (run && run->lifecycle_stage == tracking::LifecycleStage::kActive &&
-          is_same(recorded_request(*run), asked.recorded))
+          is_same(recorded_request(*run, client.tracker()->tracking_uri()), asked.recorded))
         return name;
     }
     return {};

@@ -1,4 +1,5 @@
 // ivory resume: goes on with what was left.
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -32,7 +33,10 @@ class ResumeCommand final : public StudiesCommand {
                   "say which: `ivory resume NAME/run#0`; `ivory search` lists them");
     const Client client(directory());
     std::vector<RunRecord> runs;
-    for (const std::string& word : words_) runs.push_back(client.resolve_run(word));
+    for (const std::string& word : words_) add(client.resolve_run(word), runs);
+    std::vector<ResumeLock> locks;
+    for (const RunRecord& run : runs)
+      if (!is_study(run)) locks.emplace_back(client, run);
     for (const RunRecord& run : runs) check(client, run);
     const InterruptGuard guard;
     for (const RunRecord& run : runs) resume(client, run);
@@ -41,6 +45,11 @@ class ResumeCommand final : public StudiesCommand {
 
  private:
   static bool is_study(const RunRecord& run) { return run.name.starts_with("study#"); }
+
+  // Each once.
+  static void add(RunRecord run, std::vector<RunRecord>& runs) {
+    if (std::ranges::find(runs, run.run_id, &RunRecord::run_id) == runs.end()) runs.push_back(std::move(run));
+  }
 
   // Any number of processes may work on one study.
   static void check(const Client& client, const RunRecord& run) {

@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
 #include <ivory/base/progress.h>
 #include <ivory/experiment/client.h>
+#include <ivory/experiment/sync.h>
 #include <ivory/experiment/tracker.h>
 #include <ivory/tracking/open_store.h>
 #include <ivory/tracking/spool.h>
@@ -168,33 +171,47 @@ class SyncCommand : public TransferCommand {
   void declare(Options&) override {}
   int execute() override {
     const Client client(directory());
+    spools_ = tracking::sync_spools(client.directory() / ".ivory" / "spool");
+    states_ = sync_states(client.directory());  // after the ends of the runs
+    for (const std::string& failure : spools_.failures) log_error(failure);
+    for (const std::string& failure : states_.failures) log_error(failure);
     Tracker& tracker = *client.tracker();
-    const tracking::SyncReport spools = tracking::sync_spools(client.directory() / ".ivory" / "spool");
-    for (const std::string& failure : spools.failures) log_error(failure);
-    TransferReport offline;
+    std::optional<TransferReport> offline;
     if (fs::exists(tracker.offline_database())) {
       const TransferEnd from{
           tracking::open_store(tracker.offline_uri(), {.working_directory = client.directory()}),
           tracker.offline_uri()};
       offline = transfer_shown(from, end_of(tracker), {});
     }
-    if (json()) {
-      Params document = as_params(offline);
-      document.set("runs_sent", Params(static_cast<std::int64_t>(spools.runs)));
-      document.set("failures", Params(static_cast<std::int64_t>(spools.failures.size())));
-      print(document.to_json(2) + "\n");
-    } else {
-      const bool is_offline = fs::exists(tracker.offline_database());
-      if (spools.runs + spools.busy + spools.failures.size() > 0) {
-        print(fmt::format("{} runs sent what waited, {} still send it themselves, {} failed\n", spools.runs,
-                          spools.busy, spools.failures.size()));
-      } else if (!is_offline) {
-        print("Nothing waits to be sent.\n");
-      }
-      if (is_offline) print("offline: " + as_text(offline));
-    }
-    return tell_refused(offline) == 0 && spools.failures.empty() ? 0 : 1;
+    const bool refused = offline && tell_refused(*offline) > 0;
+    print(json() ? as_json(offline.value_or(TransferReport{})) : as_lines(offline));
+    return !refused && spools_.failures.empty() && states_.failures.empty() ? 0 : 1;
   }
+
+ private:
+  [[nodiscard]] std::string as_json(const TransferReport& offline) const {
+    Params document = as_params(offline);
+    document.set("runs_sent", Params(static_cast<std::int64_t>(spools_.runs)));
+    document.set("states_sent", Params(static_cast<std::int64_t>(states_.runs)));
+    document.set("failures",
+                 Params(static_cast<std::int64_t>(spools_.failures.size() + states_.failures.size())));
+    return document.to_json(2) + "\n";
+  }
+
+  [[nodiscard]] std::string as_lines(const std::optional<TransferReport>& offline) const {
+    std::string text;
+    if (spools_.runs + spools_.busy + spools_.failures.size() > 0)
+      text += fmt::format("{} runs sent what waited, {} still send it themselves, {} failed\n", spools_.runs,
+                          spools_.busy, spools_.failures.size());
+    if (states_.runs + states_.busy + states_.failures.size() > 0)
+      text += fmt::format("states of {} runs sent, {} still send them themselves, {} failed\n", states_.runs,
+                          states_.busy, states_.failures.size());
+    if (offline) return text + "offline: " + as_text(*offline);
+    return text.empty() ? "Nothing waits to be sent.\n" : text;
+  }
+
+  tracking::SyncReport spools_;
+  StatesReport states_;
 };
 
 }  // namespace

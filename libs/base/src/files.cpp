@@ -186,22 +186,28 @@ fs::path replace_in_two_steps(const fs::path& aside, const fs::path& target) {
   fail("replace", target, error);
 }
 
-}  // namespace
-
-std::string read_file(const fs::path& path) {
+template <class Visit>
+void visit_pieces(const fs::path& path, const Visit& visit) {
   const Descriptor descriptor(path, O_RDONLY);
   if (!descriptor.is_open() && (errno == ENOENT || errno == ENOTDIR)) {
     throw Error(ErrorCode::kNotFound, "no such file: '" + path.string() + "'");
   }
   if (!descriptor.is_open()) fail("open", path, errno);
-  std::string bytes;
   std::array<char, 1U << 16U> buffer;  // NOLINT(*-member-init): read() fills it
   for (;;) {
     const auto count = retry([&] { return ::read(descriptor.get(), buffer.data(), buffer.size()); });
     if (count < 0) fail("read", path, errno);
-    if (count == 0) return bytes;
-    bytes.append(buffer.data(), static_cast<std::size_t>(count));
+    if (count == 0) return;
+    visit(std::string_view(buffer.data(), static_cast<std::size_t>(count)));
   }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  std::string bytes;
+  visit_pieces(path, [&](std::string_view piece) { bytes += piece; });
+  return bytes;
 }
 
 void write_file(const fs::path& path, std::string_view bytes, Durability durability) {
@@ -376,6 +382,14 @@ FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
   fail("lock", path, error);
 }
 
+std::unique_ptr<FileLock> FileLock::try_take(const fs::path& path, Mode mode) {
+  std::unique_ptr<FileLock> lock(new FileLock(open_lock(path)));  // the constructor is private
+  const int operation = mode == Mode::kShared ? LOCK_SH : LOCK_EX;
+  if (retry([&] { return flock(lock->descriptor_, operation | LOCK_NB); }) == 0) return lock;
+  if (errno == EWOULDBLOCK) return nullptr;
+  fail("lock", path, errno);
+}
+
 FileLock::~FileLock() { ::close(descriptor_); }
 
 TemporaryFolder::TemporaryFolder() {
@@ -389,15 +403,32 @@ TemporaryFolder::TemporaryFolder() {
 
 TemporaryFolder::~TemporaryFolder() { try_remove_all(path_); }
 
-std::string content_hash(std::string_view bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
+namespace {
+
+constexpr std::uint64_t kHashStart = 0xcbf29ce484222325U;
+
+std::uint64_t hash_on(std::uint64_t hash, std::string_view bytes) noexcept {
   for (const char c : bytes) {
     hash ^= static_cast<unsigned char>(c);
     hash *= 0x100000001b3U;
   }
+  return hash;
+}
+
+std::string hash_text(std::uint64_t hash) {
   std::array<char, 17> text{};
   std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(hash));
   return text.data();
+}
+
+}  // namespace
+
+std::string content_hash(std::string_view bytes) { return hash_text(hash_on(kHashStart, bytes)); }
+
+std::string content_hash_of_file(const fs::path& path) {
+  std::uint64_t hash = kHashStart;
+  visit_pieces(path, [&](std::string_view piece) { hash = hash_on(hash, piece); });
+  return hash_text(hash);
 }
 
 }  // namespace ivory

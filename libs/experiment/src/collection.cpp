@@ -13,11 +13,12 @@
 #include <ivory/base/files.h>
 #include <ivory/base/range.h>
 #include <ivory/data/npy.h>
-#include <ivory/tracking/artifact_store.h>
+#include <ivory/experiment/tracker.h>
 #include <ivory/tracking/liveness.h>
 #include <ivory/tracking/tracking_store.h>
 #include <ivory/yaml/yaml.h>
 
+#include "stored_files.h"
 #include "task_record.h"
 
 namespace ivory {
@@ -247,9 +248,9 @@ const Params* find_number(const Params& tree, std::string_view name) {
 }
 
 // Of a run that was given none: as its parameter file had it.
-std::int64_t written_fold(const tracking::ArtifactStore& artifacts) {
-  const auto file = artifacts.local_path("params.yaml");
-  if (!file || !fs::exists(*file)) return kNone;
+std::int64_t written_fold(const StoredFiles& files) {
+  const auto file = files.find_file("params.yaml");
+  if (!file) return kNone;
   const Params params = read_yaml(*file);
   const Params* section = params.find("run");
   const Params* fold = section == nullptr ? nullptr : find_number(*section, "fold");
@@ -257,15 +258,9 @@ std::int64_t written_fold(const tracking::ArtifactStore& artifacts) {
 }
 
 // The first of the states that exists.
-std::pair<std::string_view, fs::path> find_state(const RunRecord& run,
-                                                 const tracking::ArtifactStore& artifacts) {
-  for (const std::string_view state : kStates) {
-    const auto folder = artifacts.local_path(state);
-    if (!folder)
-      throw Error(ErrorCode::kUnsupported,
-                  "results are read from local artifact folders, not from " + run.artifact_uri);
-    if (fs::is_directory(*folder)) return {state, *folder};
-  }
+std::pair<std::string_view, fs::path> find_state(const RunRecord& run, const StoredFiles& files) {
+  for (const std::string_view state : kStates)
+    if (const auto folder = files.find_state(state, StoredFiles::Part::kArrays)) return {state, *folder};
   throw Error(ErrorCode::kNotFound, run.name + " (" + run.run_id + ") has saved no state: there is none of " +
                                         "test, best and current in " + run.artifact_uri);
 }
@@ -307,11 +302,11 @@ Array* find_array(RunResults& results, std::string_view name) {
   return nullptr;
 }
 
-RunResults read_results(const RunRecord& run) {
+RunResults read_results(const Tracker& tracker, const RunRecord& run) {
   RunResults results{.run = described(run), .val = {}, .test = {}};
-  const auto artifacts = tracking::open_artifact_store(run.artifact_uri);
-  const auto [state, folder] = find_state(run, *artifacts);
-  if (results.run.fold == kNone) results.run.fold = written_fold(*artifacts);
+  const StoredFiles files(tracker, run);
+  const auto [state, folder] = find_state(run, files);
+  if (results.run.fold == kNone) results.run.fold = written_fold(files);
   results.run.state = state;
   const fs::path file = find_results(run, folder);
   const auto wanted = [](std::string_view name) { return !name.starts_with("train_"); };
@@ -337,9 +332,10 @@ std::string state_of(const RunRecord& run) {
 }
 
 // What a task lacks, for people.
-std::vector<std::string> missing_runs(const RunRecord& task, std::span<const RunRecord> nested) {
+std::vector<std::string> missing_runs(const RunRecord& task, std::span<const RunRecord> nested,
+                                      std::string_view tracking_uri) {
   std::vector<std::string> missing;
-  const auto plan = find_plan(task);
+  const auto plan = find_plan(task, tracking_uri);
   if (!plan) {
     for (const RunRecord& run : nested)
       if (!is_finished(run)) missing.push_back(state_of(run));
@@ -363,11 +359,16 @@ std::vector<std::string> missing_runs(const RunRecord& task, std::span<const Run
   return missing;
 }
 
+std::string tracking_uri_of(const CollectOptions& options) {
+  return options.tracker == nullptr ? std::string() : options.tracker->tracking_uri();
+}
+
 void add_nested(const tracking::TrackingStore& store, const RunRecord& task, const CollectOptions& options,
                 std::vector<RunRecord>& runs) {
   std::vector<RunRecord> nested = nested_runs(store, task.run_id, false);
   if (!options.partial)
-    if (const auto missing = missing_runs(task, nested); !missing.empty()) fail_incomplete(task, missing);
+    if (const auto missing = missing_runs(task, nested, tracking_uri_of(options)); !missing.empty())
+      fail_incomplete(task, missing);
   for (RunRecord& run : nested)
     if (is_finished(run)) runs.push_back(std::move(run));
 }
@@ -408,10 +409,12 @@ std::vector<RunRecord> find_runs(const tracking::TrackingStore& store, std::span
 Collection collect_results(const tracking::TrackingStore& store, std::span<const std::string> ids,
                            const CollectOptions& options) {
   const std::vector<RunRecord> runs = find_runs(store, ids, options);
+  const Tracker local;  // where nobody says more, files are where the store says that they are
+  const Tracker& tracker = options.tracker == nullptr ? local : *options.tracker;
   std::vector<RunResults> results;
   results.reserve(runs.size());
   for (const RunRecord& run : runs) {
-    results.push_back(read_results(run));
+    results.push_back(read_results(tracker, run));
     if (options.progress) options.progress(results.size(), runs.size());
   }
   return collect(results, options);

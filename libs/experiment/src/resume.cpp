@@ -12,6 +12,8 @@
 #include <ivory/yaml/yaml.h>
 
 #include "resume_record.h"
+#include "run_folder.h"
+#include "stored_files.h"
 
 namespace ivory {
 namespace {
@@ -25,13 +27,6 @@ tracking::TrackingStore& store_of(const Client& client) {
   return client.tracker()->store();
 }
 
-fs::path artifacts_of(const RunRecord& run) {
-  const auto folder = tracking::open_artifact_store(run.artifact_uri)->local_path();
-  if (folder) return *folder;
-  throw Error(ErrorCode::kUnsupported,
-              "the states of " + run.name + " are not on this machine, but in " + run.artifact_uri);
-}
-
 // A param was logged as text; what it was is told by what its parameter is now.
 Params argument(const Experiment& experiment, const tracking::KeyValue& param) {
   try {
@@ -43,9 +38,9 @@ Params argument(const Experiment& experiment, const tracking::KeyValue& param) {
 }
 
 // One killed before its params.yaml was written has its logged params, for these came with its row.
-Run make_run(const Experiment& experiment, const RunRecord& record) {
+Run make_run(const Experiment& experiment, const RunRecord& record, const fs::path& artifacts) {
   const RunOrigin origin{.run_id = record.run_id};
-  const fs::path file = artifacts_of(record) / "params.yaml";
+  const fs::path file = artifacts / "params.yaml";
   if (fs::exists(file)) return experiment.with_params(read_yaml(file)).create_run({}, "run", origin);
   Params arguments = Params::map();
   for (const tracking::KeyValue& param : record.params) arguments.set(param.key, argument(experiment, param));
@@ -73,21 +68,37 @@ ResumedRun resume_run(const Client& client, std::string_view run_id, std::string
   const tracking::TrackingStore& store = store_of(client);
   const RunRecord record = store.get_run(run_id);
   const Experiment experiment = client.create_experiment(store.get_experiment(record.experiment_id).name);
-  return resume_run(experiment, record, mode_if_never_started);
+  return resume_run(*client.tracker(), experiment, record, mode_if_never_started);
 }
 
-ResumedRun resume_run(const Experiment& experiment, const RunRecord& record,
+ResumedRun resume_run(const Tracker& tracker, const Experiment& experiment, const RunRecord& record,
                       std::string_view mode_if_never_started) {
-  const fs::path artifacts = artifacts_of(record);
+  const fs::path artifacts = StoredFiles(tracker, record).take_up();
   remove_leftovers(artifacts);
   remove_leftovers(artifacts.parent_path());
   const std::string* const mode = record.find_tag(tracking::kModeTag);
-  ResumedRun resumed{.run = make_run(experiment, record),
+  ResumedRun resumed{.run = make_run(experiment, record, artifacts),
                      .mode = mode == nullptr ? std::string(mode_if_never_started) : *mode,
                      .from_checkpoint = fs::exists(artifacts / "current")};
   if (resumed.from_checkpoint) resumed.run.restore(artifacts / "current");
   resumed.run.find<Tracking>()->resume(resumed.run);
   return resumed;
+}
+
+ResumeLock::ResumeLock(const Client& client, const RunRecord& run) {
+  const tracking::TrackingStore& store = store_of(client);
+  const auto take = [&](const RunRecord& record, FileLock::Mode mode) {
+    const fs::path file = lock_file(client.directory(), record, client.tracker()->tracking_uri());
+    auto lock = FileLock::try_take(file, mode);
+    if (lock == nullptr)
+      throw Error(ErrorCode::kUnsupported,
+                  record.name + " (" + record.run_id + ") is being resumed by another process");
+    return lock;
+  };
+  own_ = take(run, FileLock::Mode::kExclusive);
+  const std::string* const parent = run.find_tag(tracking::kParentRunIdTag);
+  const auto task = parent == nullptr ? std::nullopt : store.find_run(*parent);
+  if (task) parent_ = take(*task, FileLock::Mode::kShared);
 }
 
 }  // namespace ivory

@@ -35,7 +35,7 @@ void set_judge(Run& run, const Pruning::Judge& judge) {
 }
 
 ResumedRun make(Tracker* tracker, const Experiment& experiment, const RunJob& job) {
-  if (job.resume) return resume_run(experiment, tracker->store().get_run(job.run_id), job.mode);
+  if (job.resume) return resume_run(*tracker, experiment, tracker->store().get_run(job.run_id), job.mode);
   return {.run = experiment.create_run(job.arguments, "run", {.run_id = job.run_id}), .mode = job.mode};
 }
 

@@ -16,11 +16,11 @@
 #include <ivory/experiment/client.h>
 #include <ivory/experiment/study.h>
 #include <ivory/experiment/tracker.h>
-#include <ivory/tracking/artifact_store.h>
 #include <ivory/tracking/liveness.h>
 #include <ivory/tracking/search.h>
 #include <ivory/yaml/yaml.h>
 
+#include "stored_files.h"
 #include "task_record.h"
 #include "trial_tags.h"
 
@@ -263,24 +263,17 @@ std::optional<RunRecord> find_by_id(const TrackingStore& store, std::string_view
 
 constexpr std::array<std::string_view, 3> kStates{"test", "best", "current"};
 
-fs::path local_folder(const RunRecord& run, std::string_view path) {
-  const auto folder = tracking::open_artifact_store(run.artifact_uri)->local_path(path);
-  if (folder) return *folder;
-  throw Error(ErrorCode::kUnsupported,
-              "the files of " + run.name + " are not on this machine, but in " + run.artifact_uri);
-}
-
-fs::path state_folder(const RunRecord& run, std::string_view mode) {
+fs::path state_folder(const Tracker& tracker, const RunRecord& run, std::string_view mode) {
   if (!mode.empty() && std::ranges::find(kStates, mode) == kStates.end()) {
     static const std::vector<std::string> kNames(kStates.begin(), kStates.end());
     throw Error(ErrorCode::kInvalidArgument, "mode",
                 "the state of a run is test, best or current, not '" + std::string(mode) + "'" +
                     did_you_mean(mode, kNames));
   }
+  const StoredFiles files(tracker, run);
   for (const std::string_view state : kStates) {
     if (!mode.empty() && state != mode) continue;
-    fs::path folder = local_folder(run, state);
-    if (fs::is_directory(folder)) return folder;
+    if (auto folder = files.find_state(state)) return *std::move(folder);
   }
   throw Error(ErrorCode::kNotFound, run.name + " (" + run.run_id + ") has no saved state" +
                                         (mode.empty() ? std::string() : " '" + std::string(mode) + "'"));
@@ -290,17 +283,6 @@ bool is_alive(const RunRecord& run) {
   const std::string* tag = run.find_tag(tracking::kProcessTag);
   const auto process = tag == nullptr ? std::nullopt : tracking::ProcessIdentity::parse(*tag);
   return process && tracking::liveness_of(*process) == tracking::Liveness::kAlive;
-}
-
-// The artifacts, and the run's own folder around them if nothing else is in it but what a killed process
-// left.
-void remove_artifacts(const RunRecord& run) {
-  const fs::path folder = local_folder(run, {});
-  fs::remove_all(folder);
-  if (folder.parent_path().filename() != run.run_id) return;
-  remove_leftovers(folder.parent_path());
-  std::error_code not_empty;
-  fs::remove(folder.parent_path(), not_empty);
 }
 
 }  // namespace
@@ -410,10 +392,9 @@ std::string Client::get_run_name(std::string_view run) const { return resolve_ru
 
 Params Client::load_params(std::string_view run) const {
   const RunRecord record = resolve_run(run);
-  const fs::path file = local_folder(record, "params.yaml");
-  if (!fs::exists(file))
-    throw Error(ErrorCode::kNotFound, record.name + " (" + record.run_id + ") has no params.yaml");
-  return read_yaml(file);
+  const auto file = StoredFiles(*tracker_, record).find_file("params.yaml");
+  if (!file) throw Error(ErrorCode::kNotFound, record.name + " (" + record.run_id + ") has no params.yaml");
+  return read_yaml(*file);
 }
 
 Experiment Client::stored_experiment(const RunRecord& run, bool tracked) const {
@@ -426,7 +407,7 @@ Run Client::load_run(std::string_view run, std::string_view mode) const {
   if (record.find_tag(tracking::kTaskTag) != nullptr)
     throw Error(ErrorCode::kInvalidArgument,
                 record.name + " is a task: load the runs that are nested under it, or use resume_task()");
-  const fs::path state = state_folder(record, mode);
+  const fs::path state = state_folder(*tracker_, record, mode);
   Run loaded = stored_experiment(record, false).create_run();
   loaded.load_state_dict(loaded.load(state));
   return loaded;
@@ -435,7 +416,7 @@ Run Client::load_run(std::string_view run, std::string_view mode) const {
 Value Client::load_instance(std::string_view run, std::string_view instance_name,
                             std::string_view mode) const {
   const RunRecord record = resolve_run(run);
-  const fs::path state = state_folder(record, mode);
+  const fs::path state = state_folder(*tracker_, record, mode);
   auto [instance, members] = stored_experiment(record, false).make_instance(instance_name, {}, "run");
   Run made({}, std::move(members));
   made.load_state_dict(made.load(state));
@@ -446,7 +427,7 @@ Task Client::resume_task(std::string_view task) const {
   const RunRecord record = resolve_run(task);
   const RunOrigin origin{.run_id = record.run_id};
   // A task killed before its params.yaml was written is made from the file of today.
-  if (!fs::exists(local_folder(record, "params.yaml")))
+  if (!StoredFiles(*tracker_, record).find_file("params.yaml"))
     return create_experiment(store_for_reading()->get_experiment(record.experiment_id).name)
         .create_task({}, origin);
   return stored_experiment(record, true).create_task({}, origin);
@@ -458,7 +439,7 @@ Study Client::resume_study(std::string_view study) const {
     throw Error(ErrorCode::kInvalidArgument, record.name + " is no study");
   const RunOrigin origin{.run_id = record.run_id};
   // One killed before its params.yaml was written is made from the files of today.
-  if (!fs::exists(local_folder(record, "params.yaml")))
+  if (!StoredFiles(*tracker_, record).find_file("params.yaml"))
     return create_experiment(store_for_reading()->get_experiment(record.experiment_id).name)
         .create_study({}, origin);
   return stored_experiment(record, true).create_study({}, origin);
@@ -484,7 +465,7 @@ Collection Client::load_results(const std::vector<std::string>& runs, Reduction 
                                 bool verbose) const {
   std::vector<std::string> ids;
   for (const std::string& run : runs) ids.push_back(resolve_run(run).run_id);
-  CollectOptions options{.reduction = reduction};
+  CollectOptions options{.reduction = reduction, .tracker = tracker_.get()};
   std::optional<Progress> progress;
   if (verbose) {
     options.progress = [&](std::size_t done, std::size_t count) {
@@ -552,6 +533,10 @@ std::size_t Client::set_terminated_all(std::string_view name) const {
 }
 
 std::size_t Client::remove_deleted_runs(std::string_view name, std::chrono::milliseconds age) const {
+  if (tracker_ != nullptr && tracker_->is_remote())
+    throw Error(ErrorCode::kUnsupported,
+                "runs cannot be removed for good over a server: nothing is removed from " +
+                    tracker_->tracking_uri() + "; do it where the server's store lies");
   TrackingStore& changed = store();
   RunQuery query = bare();
   query.view = tracking::ViewType::kDeletedOnly;
@@ -560,7 +545,7 @@ std::size_t Client::remove_deleted_runs(std::string_view name, std::chrono::mill
   const std::vector<RunRecord> runs = changed.list_runs(query);
   // Artifacts first: a run whose row still stands is found again after a death in between.
   for (const RunRecord& run : runs) {
-    remove_artifacts(run);
+    StoredFiles(*tracker_, run).remove_all();
     changed.purge_run(run.run_id);
   }
   return runs.size();

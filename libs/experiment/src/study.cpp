@@ -192,17 +192,17 @@ Study::Study(std::shared_ptr<const Workshop> workshop, Params params, NamedValue
 Study::Study(Params params, NamedValues instances)
     : Study(nullptr, std::move(params), std::move(instances)) {}
 
-Params recorded_request(const RunRecord& run) {
+Params recorded_request(const RunRecord& run, std::string_view tracking_uri) {
   const std::string* tag = run.find_tag(detail::kStudyTag);
   if (tag == nullptr) return {};
-  return Params::from_json(*tag == detail::kStudyFile
-                               ? tracking::open_artifact_store(run.artifact_uri)->read(detail::kStudyFile)
-                               : *tag);
+  if (*tag != detail::kStudyFile) return Params::from_json(*tag);
+  const auto artifacts = tracking::open_artifact_store(run.artifact_uri, Durability::kProcess, tracking_uri);
+  return Params::from_json(artifacts->read(detail::kStudyFile));
 }
 
 void Study::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name, const RunOrigin& origin) {
   Task::set_tracker(std::move(tracker), name, origin);
-  recorded_ = recorded_request(find_store()->get_run(id_));
+  recorded_ = recorded_request(find_store()->get_run(id_), this->tracker()->tracking_uri());
 }
 
 Tuner& Study::tuner() {

@@ -244,7 +244,7 @@ std::vector<double> StudyWork::evaluate(tuning::Trial& trial) {
     job.name = row.name;
     if (!trial.user_attrs().contains(detail::kRunIdAttr)) trial.set_user_attr(detail::kRunIdAttr, row.run_id);
     if (begun_before && row.status == RunStatus::kFinished) {
-      known = stored_trial(store(), row, job);
+      known = stored_trial(*setup_.tracker, row, job);
     } else if (begun_before) {
       wait_until_free(row);
       job.resume = true;

@@ -140,7 +140,7 @@ void Task::set_tracker(std::shared_ptr<Tracker> tracker, std::string_view name, 
 
 // Goes on where the process that had it stopped.
 void Task::take_recorded() {
-  const auto recorded = find_plan(find_store()->get_run(id_));
+  const auto recorded = find_plan(find_store()->get_run(id_), tracker()->tracking_uri());
   if (!recorded) return;
   state_->plan = std::make_unique<const NumberedPlan>(*recorded);
   for (const tracking::RunRecord& run : nested_runs(*find_store(), id_, true))
@@ -262,7 +262,7 @@ MetricRecord Task::summary() const {
 }
 
 Collection Task::results(Reduction reduction) const {
-  const CollectOptions options{.reduction = reduction};
+  const CollectOptions options{.reduction = reduction, .tracker = tracker().get()};
   if (const tracking::TrackingStore* store = find_store()) {
     const std::vector<std::string> ids{id_};
     return collect_results(*store, ids, options);

@@ -41,8 +41,11 @@ std::vector<double> further_scores(const tracking::TrackingStore& store, const t
   return scores;
 }
 
-std::string text_of_plan(const tracking::RunRecord& task, const std::string& tag) {
-  return tag == kTaskFile ? tracking::open_artifact_store(task.artifact_uri)->read(kTaskFile) : tag;
+std::string text_of_plan(const tracking::RunRecord& task, const std::string& tag,
+                         std::string_view tracking_uri) {
+  if (tag != kTaskFile) return tag;
+  return tracking::open_artifact_store(task.artifact_uri, Durability::kProcess, tracking_uri)
+      ->read(kTaskFile);
 }
 
 }  // namespace
@@ -63,11 +66,11 @@ std::optional<std::size_t> NumberedPlan::find_index(const tracking::RunRecord& r
   return *number - first_index;
 }
 
-std::optional<NumberedPlan> find_plan(const tracking::RunRecord& task) {
+std::optional<NumberedPlan> find_plan(const tracking::RunRecord& task, std::string_view tracking_uri) {
   const std::string* tag = task.find_tag(tracking::kTaskTag);
   if (tag == nullptr) return std::nullopt;
   try {
-    return NumberedPlan::from_params(Params::from_json(text_of_plan(task, *tag)));
+    return NumberedPlan::from_params(Params::from_json(text_of_plan(task, *tag, tracking_uri)));
   } catch (const Error& error) {
     throw Error(error.code(), "the plan of " + task.name + " (" + task.run_id + "): " + error.what());
   }

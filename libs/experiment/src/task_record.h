@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <ivory/experiment/run_outcome.h>
@@ -24,9 +25,11 @@ struct NumberedPlan {
   [[nodiscard]] std::optional<std::size_t> find_index(const tracking::RunRecord& run) const;
 };
 
-// The plan that the run's tag or its artifact task.json holds; none for a run that is no task, or a task that
-// has made no plan yet. Errors: kInvalidArgument naming the run for one that cannot be read.
-[[nodiscard]] std::optional<NumberedPlan> find_plan(const tracking::RunRecord& task);
+// The plan that the run's tag or its artifact task.json holds, which may lie on the server `tracking_uri`;
+// none for a run that is no task, or a task that has made no plan yet. Errors: kInvalidArgument naming the
+// run for one that cannot be read.
+[[nodiscard]] std::optional<NumberedPlan> find_plan(const tracking::RunRecord& task,
+                                                    std::string_view tracking_uri);
 
 // The runs nested right under a run, by the tag `ivory.index`, then in the order they were made.
 [[nodiscard]] std::vector<tracking::RunRecord> nested_runs(const tracking::TrackingStore& store,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -14,6 +15,9 @@
 #include <ivory/tracking/liveness.h>
 #include <ivory/yaml/yaml.h>
 
+#include "run_folder.h"
+#include "sent_states.h"
+#include "state_sender.h"
 #include "trial_tags.h"
 
 namespace ivory {
@@ -31,7 +35,7 @@ std::int64_t epoch_of(const Run& run) {
   return trainer == nullptr ? 0 : std::max(trainer->epoch(), 0);
 }
 
-// What a run logs waits in its spool, not here.
+// What a run logs waits in its spool, and its states in their folder, not here.
 constexpr int kMaxRetries = 1;
 
 // As the store keeps it: an infinity is the largest number of its sign.
@@ -56,6 +60,10 @@ Tracking::Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run)
       artifacts_(
           tracking::open_artifact_store(run_.artifact_uri, tracker_->durability(), tracker_->tracking_uri(),
                                         tracker_->is_remote() ? std::optional(kMaxRetries) : std::nullopt)) {
+  if (!artifacts_->local_path()) {
+    folder_ = std::make_unique<const RunFolder>(tracker_->directory(), run_.run_id);
+    note_unsent();
+  }
   if (!tracker_->is_remote()) return;
   logger_ = std::make_unique<tracking::AsyncLogger>(
       tracker_->store(), run_.run_id,
@@ -64,18 +72,28 @@ Tracking::Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run)
                              .durability = tracker_->durability()});
 }
 
+Tracking::~Tracking() = default;
+
+void Tracking::note_unsent() const {
+  if (folder_ == nullptr) return;
+  folder_->write_note({.tracking_uri = tracker_->tracking_uri(),
+                       .artifact_uri = run_.artifact_uri,
+                       .process = tracking::this_process().to_text(),
+                       .is_sent = false});
+}
+
 fs::path Tracking::artifact_folder() const { return state_folder({}); }
 
 fs::path Tracking::state_folder(std::string_view state) const {
-  if (const auto path = artifacts_->local_path(state)) return *path;
-  return tracker_->directory() / ".ivory" / "artifacts" / run_.run_id / state;
+  return folder_ == nullptr ? artifacts_->local_path(state).value() : folder_->artifacts() / state;
 }
 
 void Tracking::log_file(std::string_view path, std::string_view bytes) const {
   artifacts_->write(path, bytes);
+  if (folder_ != nullptr) write_file(folder_->artifacts() / path, bytes, tracker_->durability());
 }
 
-void Tracking::log_params_file(const Params& params) { artifacts_->write("params.yaml", to_yaml(params)); }
+void Tracking::log_params_file(const Params& params) { log_file("params.yaml", to_yaml(params)); }
 
 void Tracking::begin(std::string_view mode) {
   tracking::TrackingStore& store = tracker_->store();
@@ -84,6 +102,7 @@ void Tracking::begin(std::string_view mode) {
   if (ended_) batch.tags.push_back({std::string(tracking::kProcessTag), tracking::this_process().to_text()});
   if (!batch.tags.empty()) store.log_batch(run_.run_id, batch);
   if (ended_) store.update_run(run_.run_id, {.status = tracking::RunStatus::kRunning});
+  if (ended_) note_unsent();
   if (has_error_) store.delete_tag(run_.run_id, kErrorTag);
   mode_ = mode;
   ended_ = has_error_ = false;
@@ -92,6 +111,7 @@ void Tracking::begin(std::string_view mode) {
 void Tracking::resume(const Run& run) {
   const auto monitor = run.find<Monitor>();
   if (monitor != nullptr && monitor->is_best() && fs::exists(state_folder("current"))) keep_best();
+  if (logger_ != nullptr) logger_->flush();  // what a process that was killed could not send
   for (const tracking::Metric& latest : run_.metrics) {
     for (tracking::Metric& point : tracker_->store().metric_history(run_.run_id, latest.key))
       logged_[{std::move(point.key), point.step}].push_back(point.value);
@@ -118,13 +138,25 @@ void Tracking::log(tracking::Batch batch) {
   }
 }
 
-// While the server is away they wait beside the client, as all that is logged.
-void Tracking::send_states() const {
-  if (artifacts_->local_path() || !fs::exists(artifact_folder())) return;
+void Tracking::offer_states() {
+  if (folder_ == nullptr) return;
+  if (sender_ == nullptr) sender_ = std::make_unique<StateSender>(*artifacts_, *folder_, run_.name);
+  sender_->offer();
+}
+
+// What cannot be sent stays beside the client.
+void Tracking::send_states() {
+  sender_.reset();
+  if (folder_ == nullptr) return;
   try {
-    logger_->log_artifacts(*artifacts_, artifact_folder(), {});
+    StatesUpload(*artifacts_).finish(folder_->artifacts());
+    auto note = folder_->find_note();
+    if (!note) return;
+    note->is_sent = true;
+    folder_->write_note(*note);
   } catch (const Error& error) {
-    log_warning(run_.name + ": " + error.what() + "; its states stay in " + artifact_folder().string());
+    log_warning(run_.name + ": " + error.what() + "; its states stay in " + artifact_folder().string() +
+                " until `ivory sync`");
   }
 }
 
@@ -134,9 +166,16 @@ std::unique_ptr<FolderReplacer> Tracking::replacer_of(const std::string& state) 
   return std::make_unique<FolderReplacer>(state_folder(state), spare, tracker_->durability());
 }
 
-void Tracking::save_current(const Run& run) {
-  if (current_ == nullptr) current_ = replacer_of("current");
-  run.save(*current_);
+void Tracking::save_current(const Run& run) { save_states(run, false); }
+
+void Tracking::save_states(const Run& run, bool as_best) {
+  {
+    const auto lock = sender_ == nullptr ? std::unique_lock<std::mutex>() : sender_->hold();
+    if (current_ == nullptr) current_ = replacer_of("current");
+    run.save(*current_);
+    if (as_best) keep_best();
+  }
+  offer_states();
 }
 
 // `current` under a second name, without its bytes.
@@ -166,8 +205,7 @@ void Tracking::on_epoch_end(Run& run) {
     for (const auto& [key, value] : metrics->record()) batch.metrics.push_back({key, value, now, epoch});
   if (monitor != nullptr) add_best(*monitor, now, epoch, batch);
   log(std::move(batch));
-  save_current(run);
-  if (monitor != nullptr && monitor->is_best()) keep_best();
+  save_states(run, monitor != nullptr && monitor->is_best());
 }
 
 void Tracking::on_test_end(Run& run) {

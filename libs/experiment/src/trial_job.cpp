@@ -247,13 +247,14 @@ TrialOutcome combine(std::vector<RunOutcome> runs, std::size_t folds) {
   return outcome;
 }
 
-TrialOutcome stored_trial(const tracking::TrackingStore& store, const RunRecord& row, const TrialJob& job) {
+TrialOutcome stored_trial(Tracker& tracker, const RunRecord& row, const TrialJob& job) {
+  const tracking::TrackingStore& store = tracker.store();
   std::vector<RunOutcome> runs;
   std::size_t folds = 1;
   if (job.folds.empty()) {
     runs.push_back(stored_outcome(store, row, job.arguments));
   } else {
-    const auto recorded = find_plan(row);
+    const auto recorded = find_plan(row, tracker.tracking_uri());
     folds = recorded ? recorded->plan.size() : 0;
     for (const RunRecord& run : nested_runs(store, row.run_id, true))
       if (const auto index = recorded ? recorded->find_index(run) : std::nullopt)

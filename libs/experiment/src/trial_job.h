@@ -44,7 +44,7 @@ using TrialListener = std::function<void(std::size_t fold, std::size_t folds, co
 // What came of a trial by its runs, in their order; `folds` of them were wanted.
 [[nodiscard]] TrialOutcome combine(std::vector<RunOutcome> runs, std::size_t folds);
 // Of a trial whose row says FINISHED.
-[[nodiscard]] TrialOutcome stored_trial(const tracking::TrackingStore& store, const tracking::RunRecord& row,
+[[nodiscard]] TrialOutcome stored_trial(Tracker& tracker, const tracking::RunRecord& row,
                                         const TrialJob& job);
 
 }  // namespace ivory

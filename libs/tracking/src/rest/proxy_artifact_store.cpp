@@ -91,14 +91,14 @@ net::HttpOptions http_options(std::optional<int> max_retries) {
 ProxyAddress parse_proxy_address(std::string_view uri, std::string_view tracking_uri) {
   if (is_http(uri)) return parse_full(uri);
   std::string server(tracking_uri);
-  if (server.empty()) {
+  if (!is_http(server)) {                                             // none, or the server's own store
     const char* const variable = std::getenv("MLFLOW_TRACKING_URI");  // NOLINT(concurrency-mt-unsafe)
-    server = variable != nullptr ? variable : "";
+    if (variable != nullptr) server = variable;
   }
   if (!is_http(server)) {
-    throw Error(ErrorCode::kInvalidArgument, "artifact URI '" + std::string(uri) +
-                                                 "' needs a tracking server, and the tracking URI is '" +
-                                                 server + "'; expected http(s)://host");
+    throw Error(ErrorCode::kInvalidArgument,
+                "artifact URI '" + std::string(uri) + "' needs a tracking server, and the tracking URI is '" +
+                    server + "'; expected http(s)://host, there or in MLFLOW_TRACKING_URI");
   }
   while (server.ends_with('/')) server.pop_back();
   std::string_view path = uri.substr(kScheme.size());

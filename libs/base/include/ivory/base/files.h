@@ -1,6 +1,7 @@
 // Files that appear whole or not at all.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -77,15 +78,22 @@ class FolderReplacer {
 // Nobody may be writing into it.
 void remove_leftovers(const std::filesystem::path& folder);
 
-// An exclusive lock between processes (flock), held while the object lives. Waits for it.
+// A lock between processes (flock), held while the object lives; the file stays. Between two objects of one
+// process it holds, too.
 class FileLock {
  public:
+  enum class Mode { kExclusive, kShared };
+  // Exclusive; waits for it.
   explicit FileLock(const std::filesystem::path& path);
+  // Without waiting: nothing if the lock is held in a way that excludes this.
+  [[nodiscard]] static std::unique_ptr<FileLock> try_take(const std::filesystem::path& path,
+                                                          Mode mode = Mode::kExclusive);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
  private:
+  explicit FileLock(int descriptor) noexcept : descriptor_(descriptor) {}
   int descriptor_;
 };
 
@@ -104,5 +112,7 @@ class TemporaryFolder {
 
 // 64-bit FNV-1a as 16 hex digits: names cached files by their content, no security in it.
 [[nodiscard]] std::string content_hash(std::string_view bytes);
+// The same of a file, which is read piece by piece.
+[[nodiscard]] std::string content_hash_of_file(const std::filesystem::path& path);
 
 }  // namespace ivory

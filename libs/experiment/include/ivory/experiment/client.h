@@ -151,7 +151,7 @@ class Client : public Entity {
   // alone.
   std::size_t set_terminated_all(std::string_view name = {}) const;
   // Removes for good, rows and artifacts, the runs of the experiment, or of all, that were deleted longer ago
-  // than `age`. Gives their number.
+  // than `age`. Gives their number. Errors: kUnsupported for a store behind a server, which keeps all.
   std::size_t remove_deleted_runs(std::string_view name = {}, std::chrono::milliseconds age = {}) const;
   // NOLINTEND(modernize-use-nodiscard)
 

@@ -12,6 +12,7 @@
 
 namespace ivory {
 
+class Tracker;
 namespace tracking {
 class TrackingStore;
 }
@@ -57,6 +58,8 @@ struct CollectOptions {
   bool partial = false;
   // Called after each run with how many are done, of how many.
   std::function<void(std::size_t done, std::size_t count)> progress = nullptr;
+  // For runs whose files a server has: which, and whose folder they are fetched into.
+  const Tracker* tracker = nullptr;
 };
 
 // One run's part of a collection.

@@ -177,8 +177,8 @@ class Study final : public Task {
   std::vector<std::string> begun_;  // studies of the tuner that this one has begun
 };
 
-// What a study's run was asked for last, as Study::recorded() has it; null for any other run. Errors: those
-// of its artifacts.
-[[nodiscard]] Params recorded_request(const tracking::RunRecord& run);
+// What a study's run was asked for last, as Study::recorded() has it; null for any other run. Artifacts may
+// lie on the server `tracking_uri`. Errors: those of its artifacts.
+[[nodiscard]] Params recorded_request(const tracking::RunRecord& run, std::string_view tracking_uri);
 
 }  // namespace ivory

@@ -18,17 +18,22 @@ namespace ivory {
 
 class Monitor;
 class Run;
+class RunFolder;
+class StateSender;
 
 // Logs the run's whole parameters as the artifact params.yaml, metrics at the end of
 // each epoch (with best_score and best_epoch), and the states `current` (each epoch), `best` (when the
 // monitor says so) and `test` (after a test) as artifacts.
-// On a server, metrics go through a spool (tracking/async_logger.h), so that an outage does not stop the run,
-// and the states are kept in .ivory/artifacts beside the client and sent when the run ends. Made by
-// Run::set_tracker(). Threads: those of its run.
+// On a server, metrics go through a spool (tracking/async_logger.h), so that an outage does not stop the run.
+// The states are kept in .ivory/runs/RUN_ID beside the client; those that were saved last are sent while the
+// run goes on, all when it ends. Made by Run::set_tracker(). Threads: those of its run.
 class Tracking {
  public:
   // For a run that is in the store, RUNNING and of this process.
   Tracking(std::shared_ptr<Tracker> tracker, tracking::RunRecord run);
+  ~Tracking();
+  Tracking(const Tracking&) = delete;
+  Tracking& operator=(const Tracking&) = delete;
 
   [[nodiscard]] const std::string& run_id() const noexcept { return run_.run_id; }
   [[nodiscard]] const std::string& run_name() const noexcept { return run_.name; }
@@ -62,8 +67,11 @@ class Tracking {
 
  private:
   [[nodiscard]] std::filesystem::path state_folder(std::string_view state) const;
+  void save_states(const Run& run, bool as_best);
   void keep_best();
-  void send_states() const;
+  void note_unsent() const;
+  void offer_states();
+  void send_states();
   void log(tracking::Batch batch);
   [[nodiscard]] std::unique_ptr<FolderReplacer> replacer_of(const std::string& state) const;
   [[nodiscard]] bool is_logged(const tracking::Metric& point) const;
@@ -71,13 +79,15 @@ class Tracking {
   std::shared_ptr<Tracker> tracker_;
   tracking::RunRecord run_;
   std::unique_ptr<tracking::ArtifactStore> artifacts_;
-  std::string mode_;  // as the store knows it
+  std::unique_ptr<const RunFolder> folder_;  // on a server: where its artifacts are kept until it ends
+  std::string mode_;                         // as the store knows it
   bool ended_ = false;
   bool has_error_ = false;                          // the tag of an earlier failure stands in the store
   std::unique_ptr<FolderReplacer> current_, best_;  // while it runs
   // What was logged before the run went on, by key and step.
   std::map<std::pair<std::string, std::int64_t>, std::vector<double>> logged_;
   std::unique_ptr<tracking::AsyncLogger> logger_;  // on a server
+  std::unique_ptr<StateSender> sender_;            // on a server, while it runs
 };
 
 }  // namespace ivory

@@ -54,7 +54,7 @@ class ArtifactStore {
 };
 
 // The store of an artifact URI: a path; file:///path; mlflow-artifacts:/path, what a tracking server keeps,
-// of the server at `tracking_uri` (without one, of MLFLOW_TRACKING_URI), or of the one it names itself
+// of the server at `tracking_uri` (if that is none, of MLFLOW_TRACKING_URI), or of the one it names itself
 // (mlflow-artifacts://host:port/path); http(s)://host/api/2.0/mlflow-artifacts/artifacts/path, the same in
 // full. Nothing is made or asked before something is written or read. Files go to a server and come from it
 // as streams; requests are repeated as far as twice comes to the same, which is all of them. Errors:
