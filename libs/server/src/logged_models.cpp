@@ -65,11 +65,12 @@ net::Response search(Call& call) {
   search.filter = fields.text("filter");
   for (const RequestReader& entry : fields.objects("datasets"))
     search.datasets.push_back({entry.text("dataset_name"), entry.text("dataset_digest"), {}, {}, {}, {}});
-  for (const RequestReader& entry : fields.objects("order_by"))
+  for (const RequestReader& entry : fields.objects("order_by")) {
     search.order_by.push_back({.field_name = entry.text("field_name"),
                                .ascending = entry.flag("ascending", true),
                                .dataset_name = entry.text("dataset_name"),
                                .dataset_digest = entry.text("dataset_digest")});
+  }
   if (const auto most = fields.integer("max_results"); most && *most != 0) search.max_results = *most;
   search.page_token = fields.text("page_token");
   const auto page = call.store().logged_models().search_logged_models(search);

@@ -104,10 +104,11 @@ net::Response get_history_interval(Call& call) {
     refuse("max_results must be between 1 and 2500.");
   if (sampling.start_step.has_value() != sampling.end_step.has_value())
     refuse("If either start step or end step are specified, both must be specified.");
-  if (sampling.start_step && *sampling.start_step > *sampling.end_step)
-    refuse(
-        "end_step must be greater than start_step. Found start_step=" + std::to_string(*sampling.start_step) +
-        " and end_step=" + std::to_string(*sampling.end_step) + ".");
+  const auto [start, end] = std::pair(sampling.start_step.value_or(0), sampling.end_step.value_or(0));
+  if (start > end) {
+    refuse("end_step must be greater than start_step. Found start_step=" + std::to_string(start) +
+           " and end_step=" + std::to_string(end) + ".");
+  }
   for (const std::string& id : sampling.run_ids) call.needs_run(id, Permission::kRead);
   const auto points = call.store().sample_histories(sampling);
   return answer_page("metrics", points, "", [](JsonWriter& writer, const MetricOfRun& point) {

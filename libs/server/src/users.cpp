@@ -109,7 +109,7 @@ std::shared_ptr<const Users::Known> Users::read(const std::filesystem::path& fil
   const Permission everywhere = otherwise == nullptr ? Permission::kRead : permission_of(*otherwise);
   auto known = std::make_shared<Known>();
   const Params* const users = document.find("users");
-  if (users == nullptr || !users->is_map() || users->size() == 0)
+  if (users == nullptr || !users->is_map() || users->empty())
     throw Error(ErrorCode::kInvalidArgument, file.string() + ": expected users, at least one");
   for (const auto& [name, user] : users->items()) {
     check_keys(user, {"password", "admin", "default", "experiments", "models"});
@@ -140,14 +140,14 @@ std::optional<Asker> Users::check(const Known& known, std::string_view authoriza
   }
   if (!has_scheme(authorization, kBasic)) return std::nullopt;
   const auto pair = decode_base64(authorization.substr(kBasic.size() + 1));
-  const auto colon = pair ? pair->find(':') : std::string::npos;
-  if (colon == std::string::npos) return std::nullopt;
-  const auto user = known.users.find(std::string_view(*pair).substr(0, colon));
+  const std::string_view text = pair ? std::string_view(*pair) : std::string_view();
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto user = known.users.find(text.substr(0, colon));
   // A user who is not there takes as long as a wrong password.
   const std::string nobody = "$y$j9T$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
   const bool has_password = user != known.users.end() && !user->second.password_hash.empty();
-  const bool right = is_password(std::string_view(*pair).substr(colon + 1),
-                                 has_password ? user->second.password_hash : nobody);
+  const bool right = is_password(text.substr(colon + 1), has_password ? user->second.password_hash : nobody);
   if (!right || !has_password) return std::nullopt;
   return Asker(user->first, user->second.rights);
 }

@@ -141,7 +141,7 @@ std::pair<std::string, std::string> column_lists(const std::string& table, const
   std::string to, from;
   for (const Column& column : now) {
     const std::string old =
-        old_names.count(column.name) != 0 ? column.name : std::string(older_name(table, column.name));
+        old_names.contains(column.name) ? column.name : std::string(older_name(table, column.name));
     if (old_names.erase(old) == 0 || column.generated) continue;
     const char* const comma = to.empty() ? "" : ", ";
     to += comma + identifier(column.name);
@@ -229,8 +229,8 @@ class Upgrade {
           std::find(kObsoleteIndexes.begin(), kObsoleteIndexes.end(), name) != kObsoleteIndexes.end();
       if (obsolete) {
         connection_.execute(drop_statement(entry));
-      } else if (entry.type != "table" && entry.type != "view" && rebuilt_.count(entry.table) != 0 &&
-                 names_of_mlflow_.count(name) == 0) {
+      } else if (entry.type != "table" && entry.type != "view" && rebuilt_.contains(entry.table) &&
+                 !names_of_mlflow_.contains(name)) {
         connection_.execute(entry.sql);
       }
     }
@@ -238,7 +238,7 @@ class Upgrade {
 
   void bring_up_other(const Entry& target) {
     const auto found = before_.find(target.name);
-    const bool present = found != before_.end() && rebuilt_.count(target.table) == 0;
+    const bool present = found != before_.end() && !rebuilt_.contains(target.table);
     if (present && condensed(found->second.sql) == condensed(target.sql)) return;
     connection_.execute(drop_statement(target));
     connection_.execute(target.sql);
