@@ -268,6 +268,24 @@ TEST_F(OutageTest, SendsWhatComesAfterSomethingThatIsRefused) {
   EXPECT_TRUE(fs::exists(spool() / "abc.files.refused"));
 }
 
+TEST_F(OutageTest, KeepsAsideWhatIsRefusedWhileTheRunGoesOn) {
+  for (const std::string name : {"abc.spool.refused", "abc.spool.refused2"}) {
+    {
+      Spool left(spool(), server_.url(), "abc");
+      left.append(Batch{.metrics = {{"bad//key", 0, 0, 0}}});
+      left.append_bytes("a.txt", "x");
+    }
+    AsyncLogger logger(*store_, "abc", options());
+    EXPECT_THAT(message_of([&] { logger.flush(); }), testing::HasSubstr("bad//key"));
+    EXPECT_FALSE(logger.is_spooling());
+    EXPECT_TRUE(fs::exists(spool() / name));
+    logger.log_metric("m", 1, 1);
+    logger.flush();
+  }
+  EXPECT_TRUE(fs::exists(spool() / "abc.files.refused2")) << "with the copies of what was sent";
+  EXPECT_THAT(server_.artifacts(), SizeIs(1));
+}
+
 TEST_F(OutageTest, LosesNothingThatWasFlushedWhenTheProcessIsKilled) {
   server_.stop();
   int ready[2];

@@ -112,7 +112,8 @@ void AsyncLogger::keep(const Batch& batch) {
   buffer_ = std::move(first);
 }
 
-// True if nothing waits any more. What the store refuses for good is noted and dropped.
+// True if nothing waits any more. Where the store refuses some of it for good, that is noted, and all of it
+// kept aside.
 bool AsyncLogger::send_spooled() {
   if (spool_ == nullptr || spool_->empty()) return true;
   if (std::chrono::steady_clock::now() < next_try_) return false;
@@ -124,6 +125,9 @@ bool AsyncLogger::send_spooled() {
       return false;
     }
     note(std::current_exception());
+    log_warning("run " + run_id_ + ": " + error.what() + "; what waited is kept in " +
+                spool_->set_aside().string());
+    return true;
   }
   spool_->clear();
   log_info("run " + run_id_ + ": the tracking server answers again, what waited is sent");
@@ -133,10 +137,19 @@ bool AsyncLogger::send_spooled() {
 // Each point and pair by itself, so that one that is refused stands alone.
 void AsyncLogger::write_parts(const Batch& batch) {
   const auto one = [this](const Batch& part) {
+    if (spool_ != nullptr && !spool_->empty()) {
+      spool_->append(part);
+      return;
+    }
     try {
       store_.log_batch(run_id_, part);
-    } catch (const Error&) {
-      note(std::current_exception());
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kIo || spool_ == nullptr) {
+        note(std::current_exception());
+        return;
+      }
+      put_off(error.what());
+      spool_->append(part);
     }
   };
   for (const KeyValue& param : batch.params) one({.params = {param}});

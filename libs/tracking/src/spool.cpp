@@ -260,6 +260,21 @@ void Spool::clear() {
   size_ = 0;
 }
 
+fs::path Spool::set_aside() {
+  const auto named = [](const fs::path& path, const std::string& suffix) { return path.string() + suffix; };
+  std::string suffix(kRefused);
+  for (int number = 2; fs::exists(named(path_, suffix)) || fs::exists(named(files(), suffix)); ++number)
+    suffix = std::string(kRefused) + std::to_string(number);
+  fs::path aside = named(path_, suffix);
+  std::error_code why;
+  fs::rename(path_, aside, why);
+  if (why) fail(path_, "set aside", why.value());
+  fs::rename(files(), named(files(), suffix), why);  // there are none, mostly
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  size_ = 0;
+  return aside;
+}
+
 namespace {
 
 // Sends the records of one run.
@@ -343,7 +358,12 @@ bool sync_one(const fs::path& file, std::map<std::string, std::shared_ptr<Tracki
   const SpoolContents contents = spool->read();
   std::shared_ptr<TrackingStore>& store = stores[contents.tracking_uri];
   if (store == nullptr) store = open_store(contents.tracking_uri);
-  send_records(*store, contents);
+  try {
+    send_records(*store, contents);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kIo) (void)spool->set_aside();
+    throw;
+  }
   spool->clear();
   return true;
 }
@@ -364,9 +384,8 @@ SyncReport sync_spools(const fs::path& folder) {
     } catch (const Error& error) {
       report.failures.push_back(file.string() + ": " + error.what());
       if (error.code() == ErrorCode::kIo) continue;
-      std::error_code ignored;  // it stays where it is then, and is refused again next time
+      std::error_code ignored;  // it was set aside, or stays where it is, and is refused again next time
       fs::rename(file, file.string() + std::string(kRefused), ignored);
-      fs::rename(files_of(file), files_of(file).string() + std::string(kRefused), ignored);
     }
   }
   return report;

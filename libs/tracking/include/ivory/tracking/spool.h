@@ -63,6 +63,9 @@ class Spool {
   void append_bytes(std::string_view path, std::string_view bytes);
   [[nodiscard]] SpoolContents read() const;
   void clear();
+  // As the store refuses some of it: kept as FILE.refused (FILE.refused2 …) with its artifacts, and this
+  // spool is empty. Returns the new name.
+  std::filesystem::path set_aside();
 
  private:
   void open();
