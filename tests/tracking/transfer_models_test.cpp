@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include <ivory/tracking/databases.h>
 #include <ivory/tracking/transfer.h>
 
 #include "moved_models.h"
@@ -322,6 +323,27 @@ TEST_F(TransferModelsTest, ReportsModelsThatTheTargetRefusesAndMovesTheOthers) {
   EXPECT_THAT(report.refused, ElementsAre(testing::StartsWith("a/b: Invalid model name")));
   EXPECT_EQ(report.registered_models.made, 2u);
   EXPECT_EQ(report.model_versions.made, 4u);
+}
+
+// MLflow 2.17 knows no logged models.
+TEST_F(TransferModelsTest, TakesDatabasesOfOlderMLflowsAndSaysWhatTheyCannotHold) {
+  const auto old = [&](const std::string& name) {
+    const std::filesystem::path folder = folder_.path() / name;
+    std::filesystem::create_directories(folder);
+    create_database("sqlite:///mlflow.db", SchemaHead::kMlflow217, {.working_directory = folder});
+    return open_exported(folder, false);
+  };
+  const TransferEnd source = old("old");
+  const RunRecord run = source.store->create_run({.experiment_id = "0", .name = "old run"});
+  source.store->update_run(run.run_id, {.status = RunStatus::kFinished, .end_time_ms = 5});
+  ModelRegistry& models = source.store->model_registry();
+  models.create_registered_model("m", {}, "", "");
+  models.create_model_version({.name = "m", .source = "s3://x", .run_id = run.run_id});
+  const TransferReport report = transfer(source, to_);
+  EXPECT_EQ(report.runs.made, 1u);
+  EXPECT_EQ(report.model_versions.made, 1u);
+  EXPECT_EQ(registry().get_model_version("m", "1").run_id, moved_run("old run").run_id);
+  EXPECT_THAT(message_of([&] { transfer(from_, old("target")); }), HasSubstr("ivory db upgrade"));
 }
 
 TEST_F(TransferModelsTest, EndsThoughRunsAreNestedInACircle) {
