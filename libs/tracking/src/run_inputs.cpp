@@ -47,7 +47,8 @@ std::string insert_input(Connection& connection, std::string_view source_type, s
           "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
       .bind(id, source_type, source, destination_type, destination)
       .run();
-  return connection.changed_rows() == 1 ? id : std::string();
+  if (connection.changed_rows() != 1) id.clear();
+  return id;
 }
 
 void load_dataset_inputs(Connection& connection, std::span<RunRecord> runs) {

@@ -108,7 +108,7 @@ class RunSearcher {
 
   // All that runs must fulfil but the conditions of which `is_left_out` holds.
   template <class F>
-  SqlText where(std::string_view run_id, const F& is_left_out) const {
+  [[nodiscard]] SqlText where(std::string_view run_id, const F& is_left_out) const {
     SqlText sql("r.experiment_id" + experiment_list(search_.experiments));
     if (search_.view != ViewType::kAll) sql += " AND r." + std::string(lifecycle_condition(search_.view));
     for (std::size_t i = 0; i < search_.conditions.size(); ++i) {
@@ -189,13 +189,14 @@ class RunSearcher {
 
   // CROSS JOIN keeps SQLite to this order.
   void take_from(PageRows& rows, std::size_t fewest) const {
-    if (fewest == kNoCondition) return take_all(rows);
+    const auto from = fewest == kNoCondition ? std::nullopt : driver(fewest);
+    if (!from) return take_all(rows);
     const OrderSql order = run_order_sql(search_.order, 0, dialect_);
     SqlText sql = select() += driver_table(fewest);
     sql += " c CROSS JOIN runs r";
     sql += order.joins;
     sql += " WHERE r.run_uuid = c.run_uuid AND ";
-    sql += *driver(fewest);
+    sql += *from;
     sql += " AND ";
     sql += where("c.run_uuid", [&](std::size_t i) { return i == fewest; });
     rows.take(std::move(sql), order.keys);

@@ -32,7 +32,7 @@ fs::path root_of(std::string_view uri, const StoreOptions& options) {
                     "' names no folder of this machine; expected file:relative/folder, "
                     "file:/absolute/folder or file:///absolute/folder");
   }
-  fs::path root = (working_directory(options) / path).lexically_normal();
+  const fs::path root = (working_directory(options) / path).lexically_normal();
   return root.has_filename() ? root : root.parent_path();
 }
 

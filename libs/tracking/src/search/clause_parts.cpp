@@ -35,6 +35,12 @@ std::optional<Comparator> find_comparator(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+Comparator comparator_named(std::string_view name) {
+  const auto comparator = find_comparator(name);
+  if (!comparator) throw Error(ErrorCode::kInternal, "no comparator '" + std::string(name) + "'");
+  return *comparator;
+}
+
 double parse_search_number(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -12,6 +12,8 @@ namespace ivory::tracking {
 
 // "LIKE" and the like, in upper case; empty for another.
 [[nodiscard]] std::optional<Comparator> find_comparator(std::string_view name) noexcept;
+// Of a name that has been found good.
+[[nodiscard]] Comparator comparator_named(std::string_view name);
 // Of a number token; what is out of range keeps its side: an infinity, or 0.
 [[nodiscard]] double parse_search_number(std::string_view text);
 [[nodiscard]] bool is_quotable(const FilterClause& clause) noexcept;

@@ -84,7 +84,7 @@ std::optional<FoundClause> clause_of(Tokens tokens) {
                       FilterClause::Value::kNone, ""};
   const std::size_t value = 1 + comparison->words;
   const bool is_name = tokens[0].kind == Kind::kWord || tokens[0].kind == Kind::kIdentifier;
-  if (clause.comparator.rfind("IS ", 0) == 0) {
+  if (clause.comparator.starts_with("IS ")) {
     if (!is_name) return std::nullopt;
     return FoundClause{std::move(clause), value};
   }

@@ -213,7 +213,7 @@ SearchCondition parse_condition(const FilterClause& clause, const Language& lang
     condition.value = parse_value(identifier, clause, language);
     check_comparator(identifier, clause, language);
   }
-  condition.comparator = *find_comparator(clause.comparator);
+  condition.comparator = comparator_named(clause.comparator);
   return condition;
 }
 

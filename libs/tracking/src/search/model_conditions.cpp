@@ -121,7 +121,7 @@ SearchCondition parse_registry_condition(const FilterClause& clause, const Regis
   }
   SearchValue value = registry_text(identifier, clause);
   Names valid = text_comparators();
-  if (!is_tag && identifier.key == "run_id") valid.push_back("IN");
+  if (!is_tag && identifier.key == "run_id") valid.emplace_back("IN");
   const Comparator comparator = comparator_of(clause, valid, is_tag ? "tag" : "attribute");
   return {identifier.entity, identifier.key, comparator, std::move(value)};
 }
@@ -147,8 +147,8 @@ std::vector<SearchOrder> parse_registry_order(const std::vector<std::string>& or
       refuse("`order_by` contains duplicate fields: " + list_of_texts(order_by));
     order.push_back({Entity::kAttribute, identifier.key, clause.ascending});
   }
-  if (seen.count("name") == 0) order.push_back({Entity::kAttribute, "name", true});
-  if (language.is_for_versions && seen.count("version_number") == 0)
+  if (!seen.contains("name")) order.push_back({Entity::kAttribute, "name", true});
+  if (language.is_for_versions && !seen.contains("version_number"))
     order.push_back({Entity::kAttribute, "version_number", false});
   return order;
 }
@@ -199,7 +199,7 @@ SearchValue logged_model_text(const Identifier& identifier, const FilterClause& 
   std::string text(without_quotes(clause.value));
   constexpr std::string_view kStatusStart = "LOGGED_MODEL_";
   const bool is_status = identifier.entity == Entity::kAttribute && identifier.key == "status";
-  if (is_status && text.rfind(kStatusStart, 0) == 0) text.erase(0, kStatusStart.size());
+  if (is_status && text.starts_with(kStatusStart)) text.erase(0, kStatusStart.size());
   return text;
 }
 
@@ -219,7 +219,7 @@ SearchCondition parse_logged_model_condition(const FilterClause& clause) {
     refuse("could not convert string to float: " + python_repr(clause.value));
   SearchValue value =
       is_numeric ? SearchValue(parse_search_number(clause.value)) : logged_model_text(identifier, clause);
-  return {identifier.entity, identifier.key, *find_comparator(clause.comparator), std::move(value)};
+  return {identifier.entity, identifier.key, comparator_named(clause.comparator), std::move(value)};
 }
 
 SearchOrder logged_model_order(const LoggedModelOrder& asked) {

@@ -46,7 +46,7 @@ class Tokenizer {
     std::size_t end;
   };
 
-  Found next() const {
+  [[nodiscard]] Found next() const {
     const char c = text_[position_];
     if (const std::size_t end = end_of_number(position_); end != kNone) return {Kind::kNumber, end};
     if (c == '\'') return closed_or_rest(Kind::kText, end_of_quoted(position_));
@@ -71,13 +71,13 @@ class Tokenizer {
 
   [[nodiscard]] char at(std::size_t i) const { return i < text_.size() ? text_[i] : '\0'; }
 
-  std::size_t end_of_digits(std::size_t i) const {
+  [[nodiscard]] std::size_t end_of_digits(std::size_t i) const {
     while (is_digit(at(i))) ++i;
     return i;
   }
 
   // -1, 1.5, .5, 2., 1e-3; none if it runs into a word.
-  std::size_t end_of_number(std::size_t begin) const {
+  [[nodiscard]] std::size_t end_of_number(std::size_t begin) const {
     std::size_t i = begin;
     if (at(i) == '-') ++i;
     const std::size_t whole = end_of_digits(i);
@@ -100,7 +100,7 @@ class Tokenizer {
 
   // From a quote to the last that can end it, as MLflow's parser takes it: two quotes, or a backslash and a
   // quote, are inside unless no other quote follows. Backquotes know no backslash.
-  std::size_t end_of_quoted(std::size_t begin) const {
+  [[nodiscard]] std::size_t end_of_quoted(std::size_t begin) const {
     const char quote = text_[begin];
     std::size_t fallback = kNone;
     for (std::size_t i = begin + 1; i < text_.size(); ++i) {
@@ -114,7 +114,7 @@ class Tokenizer {
   }
 
   // name.name.`quoted`: everything that hangs together.
-  Found name() const {
+  [[nodiscard]] Found name() const {
     Kind kind = Kind::kWord;
     std::size_t i = position_;
     for (;;) {
@@ -137,7 +137,7 @@ class Tokenizer {
     return i == position_ ? Found{Kind::kOther, text_.size()} : Found{Kind::kIdentifier, i - 1};
   }
 
-  std::size_t end_of_list() const {
+  [[nodiscard]] std::size_t end_of_list() const {
     int depth = 0;
     for (std::size_t i = position_; i < text_.size(); ++i) {
       if (text_[i] == '\'' || text_[i] == '"' || text_[i] == '`') {
