@@ -25,7 +25,7 @@ std::string name_in(std::string_view path) { return fs::path(path).filename().st
 std::string place_of(const std::string& object) { return std::string(kFolder) + "/" + object; }
 
 // What a manifest says becomes the name of a file here.
-const std::string& checked_name(const std::string& name) {
+std::string checked_name(const std::string& name) {
   if (!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos) return name;
   throw Error(ErrorCode::kInvalidArgument, std::string(kManifest) + ": '" + name + "' is no name of a file");
 }
@@ -127,6 +127,7 @@ void StatesUpload::write_manifest(const SentStates& states) {
 }
 
 void StatesUpload::remove_others() {
+  if (!latest_) return;
   std::set<std::string> named;
   for (const auto& [state, files] : latest_->states)
     for (const auto& [file, object] : files) named.insert(object);

@@ -62,9 +62,9 @@ std::optional<fs::path> StoredFiles::find_state(std::string_view state, Part par
     fs::path folder = *local_ / state;
     return fs::is_directory(folder) ? std::optional(std::move(folder)) : std::nullopt;
   }
-  const fs::path whole = fetched() / state;
+  fs::path whole = fetched() / state;
   if (is_kept(whole)) return whole;
-  const fs::path target = part == Part::kAll ? whole : fetched() / (std::string(state) + ".arrays");
+  fs::path target = part == Part::kAll ? whole : fetched() / (std::string(state) + ".arrays");
   if (is_kept(target)) return target;
   FolderWriter folder(target);
   if (!download_state(*artifacts_, state, folder.path(), part == Part::kAll ? is_any : is_archive))

@@ -18,7 +18,6 @@ namespace ivory {
 namespace {
 
 namespace fs = std::filesystem;
-using tracking::RunRecord;
 
 enum class Outcome { kNothing, kSent, kBusy };
 

@@ -85,7 +85,8 @@ void Tracking::note_unsent() const {
 fs::path Tracking::artifact_folder() const { return state_folder({}); }
 
 fs::path Tracking::state_folder(std::string_view state) const {
-  return folder_ == nullptr ? artifacts_->local_path(state).value() : folder_->artifacts() / state;
+  if (folder_ != nullptr) return folder_->artifacts() / state;
+  return artifacts_->local_path(state).value_or(fs::path());  // there is one, else there were a folder
 }
 
 void Tracking::log_file(std::string_view path, std::string_view bytes) const {
@@ -93,7 +94,7 @@ void Tracking::log_file(std::string_view path, std::string_view bytes) const {
   if (folder_ != nullptr) write_file(folder_->artifacts() / path, bytes, tracker_->durability());
 }
 
-void Tracking::log_params_file(const Params& params) { log_file("params.yaml", to_yaml(params)); }
+void Tracking::log_params_file(const Params& params) const { log_file("params.yaml", to_yaml(params)); }
 
 void Tracking::begin(std::string_view mode) {
   tracking::TrackingStore& store = tracker_->store();

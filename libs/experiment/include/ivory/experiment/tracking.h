@@ -43,7 +43,7 @@ class Tracking {
   // Writes an artifact.
   void log_file(std::string_view path, std::string_view bytes) const;
   // Writes the artifact params.yaml.
-  void log_params_file(const Params& params);
+  void log_params_file(const Params& params) const;
 
   // A start in `mode`, which becomes the tag `ivory.mode`: this process has the run now.
   void begin(std::string_view mode);
