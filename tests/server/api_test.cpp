@@ -102,8 +102,12 @@ TEST(Api, ServesNoFolderThatItWasNotTold) {
   EXPECT_EQ(server.get("/api/2.0/mlflow/artifacts/list?run_id=" + make("s3", "s3://bucket/x")).status, 400);
 }
 
-TEST(Api, ArtifactsGoUpAndDown) {
-  TestApi server;
+class ArtifactsOfEveryDurability : public testing::TestWithParam<Durability> {};
+INSTANTIATE_TEST_SUITE_P(Api, ArtifactsOfEveryDurability,
+                         testing::Values(Durability::kProcess, Durability::kFull));
+
+TEST_P(ArtifactsOfEveryDurability, GoUpAndDown) {
+  TestApi server(ApiOptions{.artifacts_destination = {}, .durability = GetParam()});
   const std::string run = new_run(server);
   const std::string path = "/api/2.0/mlflow-artifacts/artifacts/0/" + run + "/artifacts/model/%C3%BC%20x.bin";
   const std::string bytes(3'000'000, '\x01');

@@ -210,6 +210,7 @@ class ServerCommand : public Command {
     for (const std::string& path : split_list(local_artifacts_))
       options.local_artifacts.push_back(placed(path));
     if (is_own_root()) options.local_artifacts.push_back(placed(artifact_root_));
+    if (durability_ == "full") options.durability = Durability::kFull;
     options.allowed_hosts = split_list(allowed_hosts_);
     options.cors_origins = split_list(cors_);
     if (!users_.empty()) options.users = placed(users_);

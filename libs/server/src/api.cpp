@@ -135,7 +135,7 @@ class Api::Parts {
   Parts(std::shared_ptr<tracking::TrackingStore> store, ApiOptions options)
       : options_(std::move(options)),
         store_(std::move(store)),
-        artifacts_(options_.artifacts_destination, options_.local_artifacts),
+        artifacts_(options_.artifacts_destination, options_.local_artifacts, options_.durability),
         hosts_(options_.allowed_hosts, options_.cors_origins),
         context_{*store_, artifacts_} {
     if (!options_.users.empty()) users_.emplace(options_.users);

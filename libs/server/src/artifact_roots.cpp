@@ -68,12 +68,19 @@ class FileSource : public net::BodySource {
   File file_;
 };
 
+// Of a folder: its names.
+void sync_to_disk(const File& file) {
+  if (!file.is_open() || ::fsync(file.descriptor()) != 0) fail_io(file.path(), "sync");
+}
+
 class FileSink : public net::BodySink {
  public:
-  FileSink(fs::path target, std::string_view answer, std::string_view answer_type)
+  FileSink(fs::path target, std::string_view answer, std::string_view answer_type, Durability durability)
       : target_(std::move(target)),
         answer_(answer),
         answer_type_(answer_type),
+        durability_(durability),
+        oldest_folder_(existing_folder(target_.parent_path())),
         aside_(make_aside(target_)),
         file_(aside_, O_WRONLY | O_CREAT | O_EXCL) {
     if (!file_.is_open()) fail_io(aside_, "write");
@@ -93,8 +100,10 @@ class FileSink : public net::BodySink {
   }
 
   net::Response finish() override {
+    if (durability_ == Durability::kFull) sync_to_disk(file_);
     if (::rename(aside_.c_str(), target_.c_str()) != 0) fail_io(target_, "put in place");
     committed_ = true;
+    if (durability_ == Durability::kFull) sync_names();
     net::Response response;
     response.content_type = answer_type_;
     response.body = answer_;
@@ -102,6 +111,19 @@ class FileSink : public net::BodySink {
   }
 
  private:
+  static fs::path existing_folder(fs::path folder) {
+    while (!fs::exists(folder) && folder.has_relative_path()) folder = folder.parent_path();
+    return folder;
+  }
+
+  // Of the file and of the folders that were made for it.
+  void sync_names() const {
+    fs::path folder = target_.parent_path();
+    for (; folder != oldest_folder_ && folder.has_relative_path(); folder = folder.parent_path())
+      sync_to_disk(File(folder, O_RDONLY | O_DIRECTORY));
+    sync_to_disk(File(folder, O_RDONLY | O_DIRECTORY));
+  }
+
   static fs::path make_aside(const fs::path& target) {
     static std::atomic<unsigned> count = 0;
     std::error_code why;
@@ -116,6 +138,8 @@ class FileSink : public net::BodySink {
 
   fs::path target_;
   std::string answer_, answer_type_;
+  Durability durability_;
+  fs::path oldest_folder_;  // that was there before
   fs::path aside_;
   File file_;
   bool committed_ = false;
@@ -212,9 +236,10 @@ std::string safe_path(std::string_view path) {
   return decoded;
 }
 
-ArtifactRoots::ArtifactRoots(fs::path destination, std::vector<fs::path> local)
+ArtifactRoots::ArtifactRoots(fs::path destination, std::vector<fs::path> local, Durability durability)
     : destination_(std::move(destination)),
       local_(std::move(local)),
+      durability_(durability),
       all_(tracking::open_artifact_store(destination_.string())) {}
 
 std::optional<std::string> ArtifactRoots::proxied_path(std::string_view uri) {
@@ -259,10 +284,11 @@ net::Response file_answer(const tracking::ArtifactStore& store, std::string_view
 }
 
 std::unique_ptr<net::BodySink> file_sink(const tracking::ArtifactStore& store, std::string_view path,
-                                         std::string_view answer, std::string_view answer_type) {
+                                         std::string_view answer, std::string_view answer_type,
+                                         Durability durability) {
   const fs::path target = place_in(store, path);
   if (path.ends_with('/') || target == place_in(store, {}) || fs::is_directory(target)) refuse_path();
-  return std::make_unique<FileSink>(target, answer, answer_type);
+  return std::make_unique<FileSink>(target, answer, answer_type, durability);
 }
 
 }  // namespace ivory::server

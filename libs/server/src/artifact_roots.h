@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ivory/base/files.h>
 #include <ivory/net_server/http_message.h>
 #include <ivory/tracking/artifact_store.h>
 
@@ -23,8 +24,11 @@ namespace ivory::server {
 class ArtifactRoots {
  public:
   // Absolute folders, which need not exist.
-  ArtifactRoots(std::filesystem::path destination, std::vector<std::filesystem::path> local);
+  ArtifactRoots(std::filesystem::path destination, std::vector<std::filesystem::path> local,
+                Durability durability);
 
+  // Of what is uploaded.
+  [[nodiscard]] Durability durability() const noexcept { return durability_; }
   // The whole destination.
   [[nodiscard]] tracking::ArtifactStore& all() const noexcept { return *all_; }
   // The path below the destination that a URI names: mlflow-artifacts:/1/x, or http(s)://… of the proxy of
@@ -38,6 +42,7 @@ class ArtifactRoots {
  private:
   std::filesystem::path destination_;
   std::vector<std::filesystem::path> local_;
+  Durability durability_;
   std::unique_ptr<tracking::ArtifactStore> all_;
 };
 
@@ -45,9 +50,9 @@ class ArtifactRoots {
 // kResourceDoesNotExist.
 [[nodiscard]] net::Response file_answer(const tracking::ArtifactStore& store, std::string_view path,
                                         std::string_view shown_path);
-// Takes a file that appears whole or not at all. `most`: StoreError kInvalidParameterValue for more bytes.
+// Takes a file that appears whole or not at all.
 [[nodiscard]] std::unique_ptr<net::BodySink> file_sink(const tracking::ArtifactStore& store,
                                                        std::string_view path, std::string_view answer,
-                                                       std::string_view answer_type);
+                                                       std::string_view answer_type, Durability durability);
 
 }  // namespace ivory::server

@@ -90,7 +90,7 @@ std::unique_ptr<net::BodySink> upload_file(Call& call) {
   const std::string path = safe_path(required_query(call, "path"));
   const tracking::RunRecord run = call.store().get_run(id);
   call.needs_experiment(run.experiment_id, Permission::kEdit);
-  return file_sink(*call.artifacts().open(run.artifact_uri), path, "", kJson);
+  return file_sink(*call.artifacts().open(run.artifact_uri), path, "", kJson, call.artifacts().durability());
 }
 
 net::Response refuse_no_data(Call& call) {
@@ -131,7 +131,7 @@ net::Response proxy_get(Call& call) {
 std::unique_ptr<net::BodySink> proxy_put(Call& call) {
   const std::string path = safe_path(call.word(0));
   call.needs_artifact(path, Permission::kEdit);
-  return file_sink(call.artifacts().all(), path, "{}", kJson);
+  return file_sink(call.artifacts().all(), path, "{}", kJson, call.artifacts().durability());
 }
 
 net::Response proxy_put_empty(Call& call) { return proxy_put(call)->finish(); }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <ivory/base/files.h>
 #include <ivory/net_server/http_message.h>
 #include <ivory/tracking/tracking_store.h>
 
@@ -20,6 +21,7 @@ struct ApiOptions {
   std::filesystem::path artifacts_destination;
   // Further folders, absolute, from which artifacts with a path as URI are served (read and written).
   std::vector<std::filesystem::path> local_artifacts = {};
+  Durability durability = Durability::kProcess;  // of artifacts; the store has its own
   // Names that a Host header may have, patterns with '*', with or without a port. None: this machine's
   // and private addresses. "*": any.
   std::vector<std::string> allowed_hosts = {};
