@@ -27,7 +27,7 @@ class DbCommand : public Command {
   }
 
  private:
-  int create() const {
+  [[nodiscard]] int create() const {
     const auto head = version_.empty() ? tracking::kNewestSchemaHead : tracking::parse_schema_head(version_);
     tracking::create_database(uri_, head, options());
     if (json()) {
@@ -38,7 +38,7 @@ class DbCommand : public Command {
     return 0;
   }
 
-  int upgrade() const {
+  [[nodiscard]] int upgrade() const {
     if (!version_.empty())
       throw Error(ErrorCode::kInvalidArgument,
                   "--mlflow goes with create alone; an upgrade leads to the schema of MLflow " +
