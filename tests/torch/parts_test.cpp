@@ -188,12 +188,23 @@ class OptimizerTrace : public testing::TestWithParam<std::size_t> {
   const Params& case_ = traces().at("cases").at(GetParam());
 };
 
+// Processors round differently, and LBFGS without a line search makes much of it: what a change of the last
+// digits at the start comes to is allowed ten times.
 TEST_P(OptimizerTrace, FollowsPyTorchForFiftySteps) {
-  Training training(case_);
-  for (std::size_t i = 0; i < 50; ++i) {
-    ASSERT_NEAR(case_.at("losses").at(i).as_real(), training.step(), 1e-6) << "at step " << i;
+  constexpr double kClose = 1e-6, kAllowed = 10;
+  Training training(case_), changed(case_);
+  {
+    const torch::NoGradGuard guard;
+    changed.problem.w[0].mul_(1 + 1e-14);
   }
-  EXPECT_TRUE(torch::allclose(training.problem.weights(), reals(case_.at("weights")), 0, 1e-6));
+  for (std::size_t i = 0; i < 50; ++i) {
+    const double loss = training.step();
+    const double spread = std::abs(changed.step() - loss);
+    ASSERT_NEAR(case_.at("losses").at(i).as_real(), loss, kClose + kAllowed * spread) << "at step " << i;
+  }
+  const torch::Tensor weights = training.problem.weights();
+  const double spread = (changed.problem.weights() - weights).abs().max().item<double>();
+  EXPECT_TRUE(torch::allclose(weights, reals(case_.at("weights")), 0, kClose + kAllowed * spread));
 }
 
 TEST_P(OptimizerTrace, ResumesBitwiseInTheMiddle) {
