@@ -162,6 +162,7 @@ class TypeDeclaration {
   template <class... A, class F, std::size_t... I>
   static Value invoke_factory(const F& function, const TypeCode& self,
                               [[maybe_unused]] std::span<Value> values, std::index_sequence<I...> /*order*/) {
+    // NOLINTNEXTLINE(misc-const-correctness): without arguments nothing of it is passed on
     std::tuple<typename Convert<A>::Stored...> stored{
         detail::convert_arg<A>(self.info.args[I].name, values[I])...};
     return Value::object(std::shared_ptr<T>(function(Convert<A>::pass(std::get<I>(stored))...)), &self);
