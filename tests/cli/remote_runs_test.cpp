@@ -120,6 +120,17 @@ class RemoteRuns : public Cli {
     return id;
   }
 
+  // The server goes away once it has a checkpoint of the run, which is killed five epochs later; the server
+  // comes back.
+  void die_in_an_outage(RunningCommand& command, const std::string& id) {
+    ASSERT_TRUE(wait_for([&] { return sent_epoch(id) >= 0; }));
+    stop_server();
+    const std::int64_t seen = epoch_in(here(id));
+    ASSERT_TRUE(wait_for([&] { return epoch_in(here(id)) >= seen + 5; }));
+    kill_it(command);
+    start_server();
+  }
+
   TemporaryFolder server_folder_, first_, second_;
   int port_ = 0;
   std::unique_ptr<RunningCommand> server_;
@@ -181,12 +192,7 @@ TEST_F(RemoteRuns, AreResumedFromTheLocalFilesWhereTheseAreTheNewest) {
 TEST_F(RemoteRuns, HaveEachPointOnceThoughTheServerWasAwayWhenTheyDied) {
   const auto run = start({"run", "toy", "epochs=30", "trainer.sleep_ms=100", "-q"});
   const std::string id = begun_run();
-  ASSERT_TRUE(wait_for([&] { return sent_epoch(id) >= 0; }));
-  stop_server();
-  const std::int64_t seen = epoch_in(here(id));
-  ASSERT_TRUE(wait_for([&] { return epoch_in(here(id)) >= seen + 5; }));
-  kill_it(*run);
-  start_server();
+  ASSERT_NO_FATAL_FAILURE(die_in_an_outage(*run, id));
   const CommandResult resumed = ivory({"resume", "toy/run#0", "-q"});
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_THAT(tracking::open_store(url())->metric_history(id, "val_loss"), SizeIs(30));
@@ -252,12 +258,7 @@ TEST_F(RemoteRuns, AreWholeAfterSyncThoughTheServerWasAwayWhenTheyEnded) {
 TEST_F(RemoteRuns, CanBeResumedElsewhereAfterASyncThoughTheServerWasAwayWhenTheyDied) {
   const auto run = start(kLongRun);
   const std::string id = begun_run();
-  ASSERT_TRUE(wait_for([&] { return sent_epoch(id) >= 0; }));
-  stop_server();
-  const std::int64_t seen = epoch_in(here(id));
-  ASSERT_TRUE(wait_for([&] { return epoch_in(here(id)) >= seen + 5; }));
-  kill_it(*run);
-  start_server();
+  ASSERT_NO_FATAL_FAILURE(die_in_an_outage(*run, id));
   const std::int64_t saved = epoch_in(here(id));
   ASSERT_LT(sent_epoch(id), saved);
   EXPECT_THAT(ivory({"sync"}).out, HasSubstr("states of 1 runs sent"));

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -116,6 +117,23 @@ class OutageTest : public testing::Test {
     return steps;
   }
 
+  // In a process that is killed when it has done so.
+  void log_and_die(const std::function<void(AsyncLogger&)>& log) {
+    int ready[2];
+    ASSERT_EQ(pipe(ready), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      AsyncLogger logger(*store_, "abc", options());
+      log(logger);
+      (void)!::write(ready[1], "x", 1);
+      for (;;) pause();
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+  }
+
   Server server_;
   TemporaryFolder folder_;
   std::shared_ptr<TrackingStore> store_ = open_store(server_.url(), {.max_retries = 0});
@@ -216,20 +234,8 @@ TEST_F(OutageTest, SendsArtifactsThatWaitedWhileTheRunGoesOn) {
 
 TEST_F(OutageTest, SendsArtifactsThatAKilledProcessLeftWhenItsRunGoesOn) {
   server_.stop();
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto artifacts = open_artifact_store("mlflow-artifacts:/1/abc", {}, server_.url(), 0);
-    AsyncLogger logger(*store_, "abc", options());
-    logger.write_artifact(*artifacts, "a.txt", "left");
-    (void)!::write(ready[1], "x", 1);
-    for (;;) pause();
-  }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  const auto artifacts = open_artifact_store("mlflow-artifacts:/1/abc", {}, server_.url(), 0);
+  log_and_die([&](AsyncLogger& logger) { logger.write_artifact(*artifacts, "a.txt", "left"); });
   server_.start();
   const TrackingClient client{{.tracking_uri = server_.url(), .working_directory = folder_.path()}};
   auto run = client.resume_run("abc");
@@ -288,20 +294,10 @@ TEST_F(OutageTest, KeepsAsideWhatIsRefusedWhileTheRunGoesOn) {
 
 TEST_F(OutageTest, LosesNothingThatWasFlushedWhenTheProcessIsKilled) {
   server_.stop();
-  int ready[2];
-  ASSERT_EQ(pipe(ready), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    AsyncLogger logger(*store_, "abc", options());
+  log_and_die([](AsyncLogger& logger) {
     for (int i = 0; i < 500; ++i) logger.log_metric("m", i, i);
     logger.flush();
-    (void)!::write(ready[1], "x", 1);
-    for (;;) pause();
-  }
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
-  kill(child, SIGKILL);
-  waitpid(child, nullptr, 0);
+  });
   server_.start();
   EXPECT_EQ(sync_spools(spool()).runs, 1u);
   EXPECT_EQ(arrived(), up_to(500));
