@@ -20,14 +20,20 @@ A comment before a block, <!-- test: … -->, holds any of
   with ARGUMENT   what is added to each `ivory run` of the block, to keep it short
 and, anywhere in a page, `needs torch`: the page is skipped (status 77) in a build without that module.
 
+The ports of a page's servers (`--port N`) are any that are free, so that pages can be run beside each other: what is run
+has another number in their place, and what it prints has the page's again. Servers still running at the end are killed.
+
 Links between pages are followed, too: to files, and to headings of this page.
 """
 import argparse
 import difflib
 import functools
 import os
+import random
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -110,26 +116,70 @@ def compare(expected, printed, vary):
         raise Failure("prints something else:\n" + "\n".join(diff))
 
 
+def free_port(taken):
+    """A port that nobody listens at: below those that the kernel gives to connections."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as probe:
+            if str(port) not in taken and probe.connect_ex(("127.0.0.1", port)) != 0:
+                return str(port)
+
+
+class Ports:
+    """A page's ports and the free ones that stand for them."""
+
+    def __init__(self, page):
+        self.used = {}
+        for port in re.findall(r"--port (\d+)", page):
+            self.used.setdefault(port, free_port(self.used.values()))
+
+    def to_used(self, text):
+        """The text with the free ports."""
+        return self.replace(text, self.used)
+
+    def to_page(self, text):
+        """The text with the ports of the page."""
+        return self.replace(text, {used: port for port, used in self.used.items()})
+
+    @staticmethod
+    def replace(text, ports):
+        """The text with the keys as whole numbers replaced."""
+        return re.sub(r"\d+", lambda number: ports.get(number[0], number[0]), text)
+
+
 class Session:
     """A shell whose folder, environment and $? last from command to command."""
 
-    def __init__(self, folder, environment):
-        self.folder, self.environment, self.status = folder, environment, 0
+    def __init__(self, folder, environment, ports):
+        self.folder, self.environment, self.ports, self.status = folder, environment, ports, 0
+        self.groups = []
 
     def run(self, command):
         """(status, stdout, stderr)."""
         state = self.folder_of_state() / "state"
-        script = f'(exit {self.status})\n{command}\nstatus=$?\n{{ pwd; env -0; }} >"{state}"\nexit $status\n'
+        script = f'(exit {self.status})\n{self.ports.to_used(command)}\nstatus=$?\n{{ pwd; env -0; }} >"{state}"\nexit $status\n'
+        shell = subprocess.Popen(["bash", "-c", script], cwd=self.folder, env=self.environment, text=True,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.groups.append(shell.pid)
         try:
-            done = subprocess.run(["bash", "-c", script], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+            out, err = shell.communicate(timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as expired:
+            self.end()
             raise Failure(f"takes longer than {TIMEOUT_SECONDS} s") from expired
         folder, variables = state.read_text().split("\n", 1)
         self.folder = Path(folder)
         self.environment = dict(item.split("=", 1) for item in variables.split("\0") if "=" in item)
-        self.status = done.returncode
-        return done.returncode, done.stdout, done.stderr
+        self.status = shell.returncode
+        return self.status, self.ports.to_page(out), self.ports.to_page(err)
+
+    def end(self):
+        """Kills what the commands have left running."""
+        for group in self.groups:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it has ended by itself
+        self.groups.clear()
 
     def folder_of_state(self):
         """Outside the copy, so that listings do not show it."""
@@ -205,14 +255,17 @@ def run_page(options):
     environment = dict(os.environ, HOME=str(work / "home"), DOCS_STATE=str(work), PATH=f"{build / 'bin'}:{os.environ['PATH']}",
                        LC_ALL="C.UTF-8")
     start = "ivory" if options.page == "README.md" else "ivory/examples"
-    session = Session(work / start, environment)
+    session = Session(work / start, environment, Ports(text))
     failures = 0
-    for line, step in steps(source, options.page, text, session):
-        try:
-            step()
-        except Failure as failure:
-            print(f"{options.page}:{line}: {failure}", file=sys.stderr)
-            failures += 1
+    try:
+        for line, step in steps(source, options.page, text, session):
+            try:
+                step()
+            except Failure as failure:
+                print(f"{options.page}:{line}: {failure}", file=sys.stderr)
+                failures += 1
+    finally:
+        session.end()
     return min(failures, 1)
 
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The runner of the documentation, on pages that are right and on pages that are wrong."""
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -68,6 +70,22 @@ class Runner(unittest.TestCase):
         status, printed = self.run_page("[there](none.md)\n")
         self.assertNotEqual(status, 0)
         self.assertIn("leads nowhere", printed)
+
+    def test_a_port_stands_for_one_that_is_free(self):
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            port = busy.getsockname()[1]
+            listen = f"python3 -c 'import socket; socket.create_server((\"127.0.0.1\", {port})).close()'"
+            self.passes(f"```sh\n$ {listen} # --port {port}\n$ echo {port} {port}1\n{port} {port}1\n```\n")
+            self.fails(f"```sh\n$ {listen}\n```\n", "Address already in use")
+
+    def test_what_still_runs_at_the_end_is_killed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.passes(f"```sh\n$ sleep 60 > none.txt 2>&1 & echo $! > {folder}/pid\n```\n")
+            command_line = Path("/proc") / (Path(folder) / "pid").read_text().strip() / "cmdline"
+            deadline = time.monotonic() + 10
+            while command_line.exists() and command_line.read_bytes():  # empty once it has ended, gone once it is waited for
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
 
     def test_says_that_it_skips(self):
         page = "<!-- test: needs torch -->\n\n```sh\n$ false\n```\n"
