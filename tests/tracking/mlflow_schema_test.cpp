@@ -15,8 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::MatchesRegex;
 using testing::SizeIs;
 
 const fs::path kFixtures = IVORY_FIXTURES;
@@ -191,7 +193,7 @@ class NewDatabase : public testing::Test {
 
 TEST_F(NewDatabase, HasEveryTableIndexAndTriggerOfMLflowAndFiveIndexesOfOurOwn) {
   auto ours = schema_of(ours_);
-  EXPECT_THAT(ours["index ivory_runs_experiment_id_name on runs"], HasSubstr("runs(experiment_id,name)"));
+  EXPECT_THAT(ours["index ivory_runs_numbered_name on runs"], HasSubstr("runs(experiment_id,name)"));
   EXPECT_EQ(std::erase_if(ours, [](const auto& entry) { return entry.first.rfind("index ivory_", 0) == 0; }),
             5u);
   const auto theirs = schema_of(theirs_);
@@ -226,6 +228,34 @@ TEST_F(NewDatabase, HasTheRowsThatMLflowLeaves) {
   }
   EXPECT_EQ(rows_of(ours_, "SELECT artifact_location FROM experiments", 1)[0][0],
             (folder_.path() / "mlruns" / "0").string());
+}
+
+TEST_F(NewDatabase, FindsNamesOfRunsByAnIndex) {
+  const auto plan = [&](const std::string& condition) {
+    return rows_of(ours_, "EXPLAIN QUERY PLAN SELECT 1 FROM " + condition, 4).at(0).at(3);
+  };
+  EXPECT_THAT(plan("runs WHERE experiment_id = 1 AND name >= 'run#' AND name < 'run$' AND "
+                   "name <> replace(name, '#', '')"),
+              HasSubstr("ivory_runs_numbered_name"));
+  EXPECT_THAT(plan("tags WHERE key = 'mlflow.runName' AND value = 'calm-owl-7' AND length(value) <= 250"),
+              HasSubstr("ivory_tags_key_value"));
+}
+
+// Rows side by side in each index: a transaction of several runs changes few pages.
+TEST_F(NewDatabase, GivesRunsMadeOneAfterTheOtherIdsThatFollowEachOther) {
+  const auto store = open_store(kDefaultTrackingUri, {.working_directory = folder_.path()});
+  const auto first_digits = [](const std::string& id) {
+    return static_cast<std::uint32_t>(std::stoul(id.substr(0, 8), nullptr, 16));
+  };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(store->create_run({.experiment_id = "0"}).run_id);
+  EXPECT_THAT(ids, Each(MatchesRegex("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")));
+  EXPECT_EQ(first_digits(ids[1]), first_digits(ids[0]) + 1);  // modulo 2^32
+  EXPECT_EQ(first_digits(ids[2]), first_digits(ids[0]) + 2);
+  EXPECT_NE(ids[1].substr(8), ids[0].substr(8));
+
+  const auto another = open_store(kDefaultTrackingUri, {.working_directory = folder_.path()});
+  EXPECT_NE(first_digits(another->create_run({.experiment_id = "0"}).run_id), first_digits(ids[2]) + 1);
 }
 
 // What identifies one run or one moment is put out of sight; all else must be as MLflow fills it.

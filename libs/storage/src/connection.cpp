@@ -112,6 +112,9 @@ void Connection::roll_back() {
 }
 bool Connection::in_transaction() const { return driver_->in_transaction(); }
 bool Connection::is_broken() const { return driver_->is_broken(); }
+void Connection::leave_log() { driver_->leave_log(); }
+std::int64_t Connection::log_pages() const { return driver_->log_pages(); }
+std::int64_t Connection::copy_log() { return driver_->copy_log(); }
 void Connection::set_durability(Durability durability) { driver_->set_durability(durability); }
 std::chrono::milliseconds Connection::set_busy_timeout(std::chrono::milliseconds timeout) {
   return driver_->set_busy_timeout(timeout);

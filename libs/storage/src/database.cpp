@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "checkpointer.h"
+
 namespace ivory::storage {
 namespace {
 
@@ -62,8 +64,13 @@ Database::Database(DatabaseOptions options) : options_(std::move(options)) {
   if (!identity && dialect() == Dialect::kSqlite)
     throw Error(ErrorCode::kIo, "database '" + name() + "' vanished while it was opened");
   identity_ = identity.value_or(FileIdentity{});
-  // A reader has no writer: what was just opened serves the first read.
-  if (options_.mode == OpenMode::kReadOnly) readers_.push_back(std::move(writer_));
+  if (options_.mode == OpenMode::kReadOnly) {
+    // A reader has no writer: what was just opened serves the first read.
+    readers_.push_back(std::move(writer_));
+  } else if (dialect() == Dialect::kSqlite) {
+    writer_->leave_log();
+    checkpointer_ = std::make_unique<Checkpointer>(options_);
+  }
 }
 
 Database::~Database() = default;
@@ -191,6 +198,7 @@ void Database::commit_group(const std::vector<Waiter*>& group) {
     if (writer_->in_transaction()) {
       retry_while_busy(options_.busy_timeout, [&] { writer_->commit(); });
     }
+    if (checkpointer_) checkpointer_->committed(*writer_);
     return;
   } catch (const Error& error) {
     failed = error.what();

@@ -51,6 +51,9 @@ class Driver {
   // Of drivers whose BEGIN and COMMIT are more than a statement.
   virtual void begin(Access /*access*/) {}
   virtual void commit() {}
+  virtual void leave_log() {}
+  [[nodiscard]] virtual std::int64_t log_pages() const { return 0; }
+  virtual std::int64_t copy_log() { return 0; }
   [[nodiscard]] virtual bool in_transaction() const = 0;
   [[nodiscard]] virtual bool is_broken() const = 0;
   virtual void set_durability(Durability durability) = 0;

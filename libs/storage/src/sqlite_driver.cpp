@@ -60,6 +60,17 @@ class SqliteDriver final : public Driver {
   }
   [[nodiscard]] std::int64_t changed_rows() const override { return sqlite3_changes64(handle_.get()); }
   [[nodiscard]] std::int64_t last_insert_id() override { return sqlite3_last_insert_rowid(handle_.get()); }
+  void leave_log() override {
+    sqlite3_wal_hook(
+        handle_.get(),
+        [](void* self, sqlite3*, const char*, int pages) {
+          static_cast<SqliteDriver*>(self)->log_pages_ = pages;
+          return SQLITE_OK;
+        },
+        this);
+  }
+  [[nodiscard]] std::int64_t log_pages() const override { return log_pages_; }
+  std::int64_t copy_log() override;
   [[nodiscard]] bool in_transaction() const override { return sqlite3_get_autocommit(handle_.get()) == 0; }
   [[nodiscard]] bool is_broken() const override { return false; }
   void set_durability(Durability durability) override {
@@ -91,6 +102,7 @@ class SqliteDriver final : public Driver {
 
   ConnectionOptions options_;
   std::unique_ptr<sqlite3, Closer> handle_;
+  std::int64_t log_pages_ = 0;
   std::chrono::steady_clock::time_point wait_began_;
   std::minstd_rand jitter_;
 };
@@ -203,6 +215,15 @@ void SqliteDriver::configure() {
   execute("PRAGMA wal_autocheckpoint = 8192");
   execute("PRAGMA temp_store = MEMORY");  // what a savepoint may undo: beyond 64 KiB a file would take it
   apply_durability();
+}
+
+std::int64_t SqliteDriver::copy_log() {
+  int pages = 0, copied = 0;
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_.get(), "main", SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  if (code == SQLITE_BUSY) return 0;
+  if (code != SQLITE_OK) fail(code, "checkpoint");
+  return pages - copied;
 }
 
 StatementPointer SqliteDriver::prepared(std::string_view sql, unsigned flags) {

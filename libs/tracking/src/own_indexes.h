@@ -15,6 +15,9 @@ inline constexpr std::size_t kMaxIndexedText = 250;
 // "length(COLUMN) <= 250": what a query must say for these indexes to serve it.
 [[nodiscard]] std::string short_text_condition(std::string_view column);
 
+// The same for names of runs with a number: `run#3`. Others, most of them random, are found by their tag.
+[[nodiscard]] std::string numbered_name_condition(std::string_view column);
+
 [[nodiscard]] bool has_own_indexes(storage::Connection& connection);
 void create_own_indexes(storage::Connection& connection);
 

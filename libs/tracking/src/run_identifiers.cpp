@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -56,11 +57,8 @@ std::array<std::uint8_t, N> random_bytes() {
   return bytes;
 }
 
-}  // namespace
-
-std::string make_run_id() {
+std::string to_uuid(std::array<std::uint8_t, 16> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  auto bytes = random_bytes<16>();
   bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0F) | 0x40);  // version 4
   bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3F) | 0x80);  // variant 1
   std::string id;
@@ -70,6 +68,19 @@ std::string make_run_id() {
     id += kDigits[byte & 15];
   }
   return id;
+}
+
+}  // namespace
+
+std::string make_run_id() { return to_uuid(random_bytes<16>()); }
+
+RunIds::RunIds() : count_(std::bit_cast<std::uint32_t>(random_bytes<4>())) {}
+
+std::string RunIds::next() {
+  auto bytes = random_bytes<16>();
+  std::uint32_t count = count_.fetch_add(1, std::memory_order_relaxed);
+  for (std::size_t i = 4; i-- > 0; count >>= 8) bytes[i] = static_cast<std::uint8_t>(count);
+  return to_uuid(bytes);
 }
 
 std::string make_run_name() {

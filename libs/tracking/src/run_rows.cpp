@@ -8,6 +8,7 @@
 #include <ivory/base/params.h>
 
 #include "histories.h"
+#include "own_indexes.h"
 #include "run_block.h"
 #include "run_inputs.h"
 
@@ -109,6 +110,19 @@ void select_ids(RunSelection& selection, const std::vector<std::string>& ids, st
                 Params(ids).to_json());
 }
 
+// By what is indexed.
+void select_name(RunSelection& selection, const std::string& name) {
+  if (name.empty()) return;
+  selection.add("r.name = ?", name);
+  if (name.find('#') != std::string::npos) {
+    selection.add(numbered_name_condition("r.name"));
+  } else if (name.size() <= kMaxIndexedText) {
+    selection.add("r.run_uuid IN (SELECT run_uuid FROM tags WHERE key = 'mlflow.runName' AND value = ? AND " +
+                      short_text_condition("value") + ")",
+                  name);
+  }
+}
+
 constexpr std::string_view kHasParent =
     "EXISTS (SELECT 1 FROM tags t WHERE t.run_uuid = r.run_uuid AND t.key = 'mlflow.parentRunId'";
 
@@ -148,7 +162,7 @@ RunSelection select_runs(const RunQuery& query, storage::Dialect dialect) {
   RunSelection selection;
   select_experiments(selection, query.experiment_ids);
   if (query.view != ViewType::kAll) selection.add("r." + std::string(lifecycle_condition(query.view)));
-  if (!query.name.empty()) selection.add("r.name = ?", query.name);
+  select_name(selection, query.name);
   select_id_prefix(selection, query.id_prefix, dialect);
   select_ids(selection, query.run_ids, dialect);
   if (query.deleted_before) selection.add("r.deleted_time < ?", *query.deleted_before);

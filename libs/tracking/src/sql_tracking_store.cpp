@@ -10,7 +10,6 @@
 #include "own_indexes.h"
 #include "postgres_rows.h"
 #include "python_words.h"
-#include "run_identifiers.h"
 #include "run_inputs.h"
 #include "run_rows.h"
 #include "run_rules.h"
@@ -410,9 +409,11 @@ std::string SqlTrackingStore::next_numbered_name(Connection& connection, std::in
       seen.largest = std::max(seen.largest, number_of_name(names.text(0), prefix).value_or(-1));
     }
   };
+  const std::string is_numbered = numbered_name_condition("name");
   if (is_first) {
     // '$' follows '#'.
-    auto names = connection.query("SELECT name FROM runs WHERE experiment_id = ? AND name >= ? AND name < ?");
+    auto names = connection.query(
+        "SELECT name FROM runs WHERE experiment_id = ? AND name >= ? AND name < ? AND " + is_numbered);
     see(names.bind(experiment_id, prefix + "#", prefix + "$"));
   } else {
     auto names = connection.query("SELECT name FROM runs WHERE rowid > ? AND +experiment_id = ?");
@@ -421,7 +422,7 @@ std::string SqlTrackingStore::next_numbered_name(Connection& connection, std::in
   auto last = connection.query("SELECT max(rowid) FROM runs");
   seen.last_row = last.next() ? last.integer(0) : 0;
 
-  auto taken = connection.query("SELECT 1 FROM runs WHERE experiment_id = ? AND name = ?");
+  auto taken = connection.query("SELECT 1 FROM runs WHERE experiment_id = ? AND name = ? AND " + is_numbered);
   for (;;) {
     std::string name = prefix + "#" + std::to_string(++seen.largest);
     // An older run may have been renamed to it.
@@ -433,7 +434,7 @@ RunRecord SqlTrackingStore::create_run(const CreateRun& create) {
   check_create(create);
   ensure_own_indexes();
   RunRecord run;
-  run.run_id = make_run_id();
+  run.run_id = run_ids_.next();
   run.experiment_id = std::to_string(experiment_number(create.experiment_id));
   run.start_time = create.start_time_ms ? *create.start_time_ms : now_ms();
   run.user_id = user_of(create);

@@ -11,6 +11,7 @@
 #include <ivory/tracking/tracking_store.h>
 
 #include "histories.h"
+#include "run_identifiers.h"
 #include "sql_logged_models.h"
 #include "sql_model_registry.h"
 
@@ -86,6 +87,7 @@ class SqlTrackingStore final : public TrackingStore {
   SqlModelRegistry model_registry_{database_, logged_models_};
   std::atomic<bool> own_indexes_made_ = false;
   mutable HistoryPages histories_;
+  RunIds run_ids_;
   bool has_models_ = false;  // logged models and steps of inputs: since MLflow 3
   // Touched in write jobs only, which run one at a time.
   std::map<std::pair<std::int64_t, std::string>, NumbersSeen> numbers_seen_;

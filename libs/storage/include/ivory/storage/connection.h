@@ -147,6 +147,13 @@ class Connection {
   void commit();
   void roll_back();  // if there is anything to undo
   [[nodiscard]] bool in_transaction() const;
+  // Commits no longer copy SQLite's write-ahead log into the file when it has become long: the caller does.
+  void leave_log();
+  // Of the log after the last commit, if that was left to the caller.
+  [[nodiscard]] std::int64_t log_pages() const;
+  // Copies what nobody reads from the log; returns how many pages are left. Another process that does so is
+  // not waited for.
+  std::int64_t copy_log();
   // A server that went away: this connection is of no more use.
   [[nodiscard]] bool is_broken() const;
   // Of the transactions that begin from now on.

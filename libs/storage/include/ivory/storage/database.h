@@ -16,6 +16,8 @@
 
 namespace ivory::storage {
 
+class Checkpointer;
+
 struct DatabaseOptions : ConnectionOptions {
   std::size_t max_readers = 8;  // threads reading at once; more wait
 };
@@ -118,6 +120,7 @@ class Database {
   DatabaseOptions options_;
   FileIdentity identity_;
   std::unique_ptr<Connection> writer_;  // used by the first of queue_ alone
+  std::unique_ptr<Checkpointer> checkpointer_;
 
   std::mutex queue_mutex_;
   std::deque<Waiter*> queue_;

@@ -1,0 +1,84 @@
+#include "checkpointer.h"
+
+#include <exception>
+#include <system_error>
+#include <utility>
+
+namespace ivory::storage {
+namespace {
+
+// The more pages a log has, the more of them are the same page again, of which only the last is copied.
+constexpr std::int64_t kLongLog = 8192;
+
+}  // namespace
+
+Checkpointer::Checkpointer(ConnectionOptions options) : options_(std::move(options)) {
+  options_.mode = OpenMode::kReadWrite;
+}
+
+Checkpointer::~Checkpointer() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Checkpointer::committed(Connection& writer) {
+  const bool is_long = writer.log_pages() >= kLongLog;
+  std::unique_lock lock(mutex_);
+  if (state_ == State::kAsked) return;
+  const bool is_copied = state_ == State::kCopied;
+  state_ = is_long && !is_copied ? State::kAsked : State::kNothing;
+  if (state_ == State::kAsked) {
+    start();
+    return;
+  }
+  lock.unlock();
+  if (is_long) copy_rest(writer);
+}
+
+void Checkpointer::copy_rest(Connection& writer) {
+  try {
+    writer.copy_log();
+  } catch (const Error&) {
+    // The disk is full, say. What was committed is in the log.
+  }
+}
+
+void Checkpointer::start() {
+  try {
+    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
+    changed_.notify_one();
+  } catch (const std::system_error&) {
+    state_ = State::kCopied;  // no thread to be had: the writer copies all of it, then
+  }
+}
+
+void Checkpointer::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return ending_ || state_ == State::kAsked; });
+    if (ending_) return;
+    lock.unlock();
+    copy_log();
+    lock.lock();
+    state_ = State::kCopied;
+  }
+}
+
+// In rounds, as the writer goes on meanwhile.
+void Checkpointer::copy_log() {
+  constexpr int kMostRounds = 4;
+  constexpr std::int64_t kLittle = 512;
+  try {
+    Connection connection(options_);
+    for (int round = 0; round < kMostRounds; ++round)
+      if (connection.copy_log() < kLittle) return;
+  } catch (const std::exception&) {
+    // No descriptors left, say: the writer copies all of it, then.
+  }
+}
+
+}  // namespace ivory::storage
