@@ -131,5 +131,32 @@ TEST(Connection, OpensNamesThatAUriWouldTwist) {
   EXPECT_FALSE(reader.query("SELECT * FROM t").next());
 }
 
+TEST_F(ConnectionTest, RunsMoreTextsThanItKeepsInAnyOrderAndInsideEachOther) {
+  const auto text = [](int i) { return "SELECT ? + " + std::to_string(i); };
+  for (const int i : {0, 1, 0, 40, 3, 40, 0}) {
+    auto outer = connection_.query_varied(text(i));
+    ASSERT_TRUE(outer.bind(100).next());
+    for (int j = 0; j < 50; ++j) {
+      auto inner = connection_.query_varied(text(j));  // once of the text that is in use
+      ASSERT_TRUE(inner.bind(1000).next());
+      EXPECT_EQ(inner.integer(0), 1000 + j);
+    }
+    EXPECT_EQ(outer.integer(0), 100 + i);
+    EXPECT_FALSE(outer.next());
+  }
+}
+
+TEST_F(ConnectionTest, SeesATableChangedUnderATextThatItKept) {
+  connection_.execute("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+  const auto columns = [&] {
+    auto query = connection_.query_varied("SELECT * FROM t");
+    EXPECT_TRUE(query.next());
+    return query.is_null(1) ? -1 : query.integer(1);
+  };
+  EXPECT_EQ(columns(), -1);
+  connection_.execute("ALTER TABLE t ADD COLUMN y DEFAULT 7");
+  EXPECT_EQ(columns(), 7);
+}
+
 }  // namespace
 }  // namespace ivory::storage

@@ -1,5 +1,6 @@
 #include <ivory/storage/connection.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "driver.h"
@@ -80,20 +81,32 @@ Query Connection::query(std::string_view sql) {
   if (found == statements_.end()) {
     found = statements_.emplace(std::string(sql), Query::Slot{driver_->prepare(sql), false}).first;
   }
-  Query::Slot& slot = found->second;
-  if (slot.borrowed) {
-    auto own = driver_->prepare(sql);
-    Statement* const statement = own.get();
-    return {statement, nullptr, std::move(own)};
-  }
+  return borrow(found->second, sql);
+}
+
+Query Connection::borrow(Query::Slot& slot, std::string_view sql) {
+  if (slot.borrowed) return owned(driver_->prepare(sql));
   slot.borrowed = true;
   return {slot.statement.get(), &slot, nullptr};
 }
 
-Query Connection::query_once(std::string_view sql) {
-  auto own = driver_->prepare_once(sql);
+Query Connection::owned(StatementPointer own) {
   Statement* const statement = own.get();
   return {statement, nullptr, std::move(own)};
+}
+
+Query Connection::query_varied(std::string_view sql) {
+  constexpr std::size_t kMostRecent = 16;
+  if (auto own = driver_->prepare_unplanned(sql)) return owned(std::move(own));
+  const auto found = std::ranges::find(recent_, sql, &Recent::sql);
+  if (found != recent_.end()) {
+    recent_.splice(recent_.begin(), recent_, found);
+  } else {
+    recent_.push_front({std::string(sql), {driver_->prepare(sql), false}});
+    // What is in use is the last used, so that this one is not, unless so many are at once.
+    while (recent_.size() > kMostRecent && !recent_.back().slot.borrowed) recent_.pop_back();
+  }
+  return borrow(recent_.front().slot, sql);
 }
 
 void Connection::execute(std::string_view sql) { driver_->execute(sql); }

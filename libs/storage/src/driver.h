@@ -43,8 +43,8 @@ class Driver {
   Driver& operator=(const Driver&) = delete;
 
   [[nodiscard]] virtual StatementPointer prepare(std::string_view sql) = 0;
-  // For a text that hardly comes again: the database is not to keep it.
-  [[nodiscard]] virtual StatementPointer prepare_once(std::string_view sql) = 0;
+  // One that is planned for its values each time; none of drivers whose plans do not depend on them.
+  [[nodiscard]] virtual StatementPointer prepare_unplanned(std::string_view /*sql*/) { return nullptr; }
   virtual void execute(std::string_view sql) = 0;
   [[nodiscard]] virtual std::int64_t changed_rows() const = 0;
   [[nodiscard]] virtual std::int64_t last_insert_id() = 0;

@@ -153,7 +153,7 @@ class PostgresDriver final : public Driver {
   }
 
   [[nodiscard]] StatementPointer prepare(std::string_view sql) override;
-  [[nodiscard]] StatementPointer prepare_once(std::string_view sql) override;
+  [[nodiscard]] StatementPointer prepare_unplanned(std::string_view sql) override;
   void execute(std::string_view sql) override {
     if (const char* const begin = std::exchange(waiting_begin_, nullptr))
       check(Result(pq_.exec(handle_.get(), begin)), begin);
@@ -372,7 +372,7 @@ StatementPointer PostgresDriver::prepare(std::string_view sql) {
                                                 known->second));  // NOLINT(cppcoreguidelines-owning-memory)
 }
 
-StatementPointer PostgresDriver::prepare_once(std::string_view sql) {
+StatementPointer PostgresDriver::prepare_unplanned(std::string_view sql) {
   return StatementPointer(new PostgresStatement(*this, std::string(sql),
                                                 std::string()));  // NOLINT(cppcoreguidelines-owning-memory)
 }

@@ -49,10 +49,7 @@ class SqliteDriver final : public Driver {
     configure();
   }
 
-  [[nodiscard]] StatementPointer prepare(std::string_view sql) override {
-    return prepared(sql, SQLITE_PREPARE_PERSISTENT);
-  }
-  [[nodiscard]] StatementPointer prepare_once(std::string_view sql) override { return prepared(sql, 0); }
+  [[nodiscard]] StatementPointer prepare(std::string_view sql) override;
   void execute(std::string_view sql) override {
     const std::string text(sql);
     const int code = sqlite3_exec(handle_.get(), text.c_str(), nullptr, nullptr, nullptr);
@@ -84,7 +81,6 @@ class SqliteDriver final : public Driver {
   [[noreturn]] void fail(int code, std::string_view doing) const;
 
  private:
-  [[nodiscard]] StatementPointer prepared(std::string_view sql, unsigned flags);
   struct Closer {
     void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
   };
@@ -226,10 +222,10 @@ std::int64_t SqliteDriver::copy_log() {
   return pages - copied;
 }
 
-StatementPointer SqliteDriver::prepared(std::string_view sql, unsigned flags) {
+StatementPointer SqliteDriver::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int code =
-      sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()), flags, &statement, nullptr);
+  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) fail(code, sql);
   return StatementPointer(new SqliteStatement(*this, statement));  // NOLINT(cppcoreguidelines-owning-memory)
 }

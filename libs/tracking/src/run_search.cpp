@@ -1,6 +1,7 @@
 #include "run_search.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -15,9 +16,9 @@ using Entity = SearchEntity;
 using storage::Connection;
 using storage::Dialect;
 
-// Where fewer rows than these meet a condition, the search begins with them; counting up to it takes a
-// fraction of a millisecond.
-constexpr std::int64_t kFew = 3000;
+// Where fewer rows than these meet a condition, the search begins with them. Counting up to the second takes
+// a fraction of a millisecond, which is much for a search that ends at the first.
+constexpr std::array<std::int64_t, 2> kFew{200, 3000};
 
 std::vector<std::int64_t> experiment_numbers(const std::vector<std::string>& ids) {
   std::vector<std::int64_t> numbers;
@@ -168,8 +169,12 @@ class RunSearcher {
 
   // What few rows meet: the number of a condition, or kNoCondition for the runs of the experiments.
   [[nodiscard]] std::optional<std::size_t> find_fewest() const {
+    for (const std::int64_t few : kFew)
+      if (const auto fewest = find_fewest(few)) return fewest;
+    return std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::size_t> find_fewest(std::int64_t least) const {
     std::optional<std::size_t> fewest;
-    std::int64_t least = kFew;
     const auto look = [&](std::size_t i, const SqlText& from) {
       const std::int64_t rows = count(from, least);
       if (rows >= least) return;

@@ -168,7 +168,7 @@ SqlText& SqlText::bind_value(Value value) {
 }
 
 storage::Query SqlText::query(storage::Connection& connection) const {
-  auto query = connection.query_once(text_);
+  auto query = connection.query_varied(text_);
   for (const Value& value : values_) std::visit([&](const auto& bound) { query.add(bound); }, value);
   return query;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -135,8 +136,9 @@ class Connection {
 
   // The statement of this text, prepared at its first use.
   [[nodiscard]] Query query(std::string_view sql);
-  // The same, but not kept: for texts that hardly come again.
-  [[nodiscard]] Query query_once(std::string_view sql);
+  // The same for texts of which there is no end, as searches are made of: only the last few are kept. On a
+  // server each is planned for its values.
+  [[nodiscard]] Query query_varied(std::string_view sql);
   // One or more statements without values, not cached.
   void execute(std::string_view sql);
 
@@ -174,9 +176,18 @@ class Connection {
     }
   };
 
+  struct Recent {
+    std::string sql;
+    Query::Slot slot;
+  };
+
+  [[nodiscard]] static Query owned(StatementPointer own);
+  [[nodiscard]] Query borrow(Query::Slot& slot, std::string_view sql);
+
   ConnectionOptions options_;
   std::unique_ptr<Driver> driver_;
   std::unordered_map<std::string, Query::Slot, TextHash, std::equal_to<>> statements_;
+  std::list<Recent> recent_;  // the last used first
 };
 
 // How messages name it: the path, or the address without its password.
