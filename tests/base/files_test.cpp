@@ -10,6 +10,7 @@
 #include <fstream>
 #include <thread>
 
+#include <ivory/base/asides.h>
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
 
@@ -286,6 +287,27 @@ TEST_F(Files, LeftHalfWrittenByAKilledProcessAreRemovedAndNothingElse) {
   remove_leftovers(in("nowhere"));
 }
 
+TEST_F(Files, LeftHalfWrittenAreFoundInSubfoldersButNotBehindLinks) {
+  write_file(aside_path(in("run/plots/a.png")), "half");
+  write_file(in("run/plots/b.png"), "whole");
+  write_file(aside_path(in("elsewhere/c.png")), "half");
+  fs::create_directory_symlink(in("elsewhere"), in("run/link"));
+  remove_leftovers(in("run"));
+  EXPECT_EQ(count_entries(in("run/plots")), 2);
+  remove_leftovers_below(in("run"));
+  EXPECT_EQ(count_entries(in("run/plots")), 1);
+  EXPECT_EQ(count_entries(in("elsewhere")), 1);
+  remove_leftovers_below(in("nowhere"));
+}
+
+TEST_F(Files, HaveAPathAsideThatIsNobodyElses) {
+  const fs::path one = aside_path(in("a")), other = aside_path(in("a"));
+  EXPECT_NE(one, other);
+  EXPECT_EQ(one.parent_path(), folder_.path());
+  EXPECT_TRUE(is_aside(one));
+  EXPECT_FALSE(is_aside(in("a")));
+}
+
 TEST_F(Files, AreLockedAgainstOtherHolders) {
   int inside = 0, most = 0;
   std::mutex mutex;
@@ -343,6 +365,25 @@ TEST_F(Files, AreNotLockedWhileAnotherHoldsThemInAWayThatExcludesIt) {
   const auto exclusive = FileLock::try_take(in("lock"));
   ASSERT_NE(nullptr, exclusive);
   EXPECT_EQ(nullptr, FileLock::try_take(in("lock"), Mode::kShared));
+}
+
+TEST_F(Files, AreLockedAsTheyAreNamedThoughTheHolderBeforeRemovedThem) {
+  std::vector<std::thread> threads;
+  std::atomic<int> inside = 0, most = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) {
+        const FileLock lock(in("sub/lock"));
+        const int now = ++inside;
+        if (now > most) most = now;
+        std::this_thread::yield();
+        --inside;
+        fs::remove(in("sub/lock"));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(1, most);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ivory/base/asides.h>
 #include <ivory/tracking/artifact_store.h>
 
 #include "tracking_support.h"
@@ -54,6 +55,12 @@ TEST_F(ArtifactStoreTest, CopiesFilesAndFolders) {
   EXPECT_EQ(store_->list("with space").size(), 1u);  // nothing is left of the copying
   EXPECT_EQ(code_of([&] { store_->log_artifact(source / "none"); }), ErrorCode::kNotFound);
   EXPECT_EQ(code_of([&] { store_->log_artifacts(source / "none"); }), ErrorCode::kNotFound);
+}
+
+TEST_F(ArtifactStoreTest, ListsNothingThatAKilledProcessLeftHalfCopied) {
+  store_->write("plots/whole.png", "1");
+  write_file(aside_path(root_ / "plots" / "half.png"), "0.5");
+  EXPECT_THAT(store_->list("plots"), ElementsAre(ArtifactInfo{"plots/whole.png", false, 1}));
 }
 
 TEST_F(ArtifactStoreTest, RemovesWhatIsThere) {

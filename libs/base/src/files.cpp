@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <ivory/base/asides.h>
 #include <ivory/base/error.h>
 
 namespace ivory {
@@ -33,14 +34,19 @@ namespace fs = std::filesystem;
 class Descriptor {
  public:
   Descriptor(const fs::path& path, int flags) : value_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  explicit Descriptor(int value) noexcept : value_(value) {}
   ~Descriptor() {
     if (value_ >= 0) ::close(value_);
   }
+  Descriptor(Descriptor&& other) noexcept : value_(other.release()) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor& operator=(Descriptor&&) = delete;
 
   [[nodiscard]] bool is_open() const noexcept { return value_ >= 0; }
   [[nodiscard]] int get() const noexcept { return value_; }
+  // Leaves it to the caller.
+  [[nodiscard]] int release() noexcept { return std::exchange(value_, -1); }
   // Some file systems tell of a failed write only here. The error, or 0.
   [[nodiscard]] int close() noexcept { return ::close(std::exchange(value_, -1)) == 0 ? 0 : errno; }
 
@@ -96,17 +102,25 @@ void make_folders(const fs::path& folder, Durability durability) {
   if (!fs::is_directory(folder, error)) fail("make the folder", folder, reason);
 }
 
-// A name beside `target` that no other call of any process is using, nor one that was killed on the way. The
-// process ID tells a forked child from its parent, the random part one machine or container from another.
 constexpr std::string_view kAsidePrefix = ".ivory-", kAsideSuffix = ".tmp";
 
-fs::path aside_name(const fs::path& target) {
+}  // namespace
+
+// The process ID tells a forked child from its parent, the random part one machine or container from another.
+fs::path aside_path(const fs::path& target) {
   static const unsigned kOrigin = std::random_device()();
   static std::atomic<unsigned> count{0};
   std::string name(kAsidePrefix);
   name += std::to_string(kOrigin) + "-" + std::to_string(getpid()) + "-" + std::to_string(count++);
   return folder_of(target) / (name += kAsideSuffix);
 }
+
+bool is_aside(const fs::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with(kAsidePrefix) && name.ends_with(kAsideSuffix);
+}
+
+namespace {
 
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
@@ -178,7 +192,7 @@ Exchange exchange(const fs::path& aside, const fs::path& target) {
 // Without the exchange: moves the old one away, and back if the new one cannot come. Gives where the old one
 // is.
 fs::path replace_in_two_steps(const fs::path& aside, const fs::path& target) {
-  auto old = aside_name(target);
+  auto old = aside_path(target);
   if (rename(target.c_str(), old.c_str()) != 0) fail("replace", target, errno);
   if (rename(aside.c_str(), target.c_str()) == 0) return old;
   const int error = errno;
@@ -213,14 +227,14 @@ std::string read_file(const fs::path& path) {
 void write_file(const fs::path& path, std::string_view bytes, Durability durability) {
   const auto target = follow_link(path);
   make_folders(folder_of(target), durability);
-  write_aside(aside_name(target), target, bytes, durability);
+  write_aside(aside_path(target), target, bytes, durability);
   if (durability == Durability::kFull) sync_folder(folder_of(target));
 }
 
 FolderWriter::FolderWriter(fs::path target, Durability durability)
     : target_(std::move(target)), durability_(durability) {
   if (!target_.has_filename()) target_ = target_.parent_path();  // "folder/"
-  aside_ = aside_name(target_);
+  aside_ = aside_path(target_);
   make_folders(folder_of(target_), durability_);
   if (mkdir(aside_.c_str(), 0777) != 0) fail("make the folder", target_, errno);
 }
@@ -350,44 +364,69 @@ void FolderReplacer::commit() {
   if (std::exchange(links_, false) && exchanged == Exchange::kDone) remove_others();
 }
 
-void remove_leftovers(const fs::path& folder) {
+namespace {
+
+// `Entries`: of the folder alone, or of all below it.
+template <class Entries>
+void remove_asides(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) return;
   std::vector<fs::path> leftovers;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(kAsidePrefix) && name.ends_with(kAsideSuffix)) leftovers.push_back(entry.path());
-  }
+  for (const auto& entry : Entries(folder, error))
+    if (is_aside(entry.path())) leftovers.push_back(entry.path());
   for (const fs::path& path : leftovers) {
     if (!error) fs::remove_all(path, error);
   }
   if (error) fail("clean", folder, error.value());
 }
 
+}  // namespace
+
+void remove_leftovers(const fs::path& folder) { remove_asides<fs::directory_iterator>(folder); }
+
+void remove_leftovers_below(const fs::path& folder) {
+  remove_asides<fs::recursive_directory_iterator>(folder);
+}
+
 namespace {
 
 int open_lock(const fs::path& path) {
-  make_folders(folder_of(path), Durability::kProcess);
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) fail("open", path, errno);
-  return descriptor;
+  constexpr int kMostTries = 10;  // whoever holds a lock may move its folder away
+  for (int tries = 1;; ++tries) {
+    make_folders(folder_of(path), Durability::kProcess);
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor >= 0) return descriptor;
+    if (errno != ENOENT || tries == kMostTries) fail("open", path, errno);
+  }
+}
+
+// Who held the lock before may have removed the file: others would then lock another one of its name.
+bool is_still(const Descriptor& descriptor, const fs::path& path) {
+  struct stat held{}, named{};
+  return fstat(descriptor.get(), &held) == 0 && stat(path.c_str(), &named) == 0 &&
+         held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+// A descriptor that holds the lock; closed if `operation` does not wait and others hold it.
+Descriptor take_lock(const fs::path& path, int operation) {
+  for (;;) {
+    Descriptor descriptor(open_lock(path));
+    if (retry([&] { return flock(descriptor.get(), operation); }) != 0) {
+      if (errno == EWOULDBLOCK) return Descriptor(-1);
+      fail("lock", path, errno);
+    }
+    if (is_still(descriptor, path)) return descriptor;
+  }
 }
 
 }  // namespace
 
-FileLock::FileLock(const fs::path& path) : descriptor_(open_lock(path)) {
-  if (retry([&] { return flock(descriptor_, LOCK_EX); }) == 0) return;
-  const int error = errno;
-  ::close(descriptor_);
-  fail("lock", path, error);
-}
+FileLock::FileLock(const fs::path& path) : descriptor_(take_lock(path, LOCK_EX).release()) {}
 
 std::unique_ptr<FileLock> FileLock::try_take(const fs::path& path, Mode mode) {
-  std::unique_ptr<FileLock> lock(new FileLock(open_lock(path)));  // the constructor is private
-  const int operation = mode == Mode::kShared ? LOCK_SH : LOCK_EX;
-  if (retry([&] { return flock(lock->descriptor_, operation | LOCK_NB); }) == 0) return lock;
-  if (errno == EWOULDBLOCK) return nullptr;
-  fail("lock", path, errno);
+  Descriptor descriptor = take_lock(path, (mode == Mode::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB);
+  if (!descriptor.is_open()) return nullptr;
+  return std::unique_ptr<FileLock>(new FileLock(descriptor.release()));  // the constructor is private
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include <ivory/base/asides.h>
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
 #include <ivory/experiment/client.h>
@@ -74,7 +75,7 @@ ResumedRun resume_run(const Client& client, std::string_view run_id, std::string
 ResumedRun resume_run(const Tracker& tracker, const Experiment& experiment, const RunRecord& record,
                       std::string_view mode_if_never_started) {
   const fs::path artifacts = StoredFiles(tracker, record).take_up();
-  remove_leftovers(artifacts);
+  remove_leftovers_below(artifacts);
   remove_leftovers(artifacts.parent_path());
   const std::string* const mode = record.find_tag(tracking::kModeTag);
   ResumedRun resumed{.run = make_run(experiment, record, artifacts),

@@ -16,6 +16,7 @@
 #include "counts.h"
 #include "host_check.h"
 #include "routes.h"
+#include "uploads.h"
 #include "users.h"
 
 namespace ivory::server {
@@ -139,6 +140,7 @@ class Api::Parts {
         hosts_(options_.allowed_hosts, options_.cors_origins),
         context_{*store_, artifacts_} {
     if (!options_.users.empty()) users_.emplace(options_.users);
+    if (!options_.read_only) sweeper_.emplace(upload_roots(), options_.sweep_after);
   }
 
   std::unique_ptr<net::BodySink> begin(const net::Request& request) {
@@ -180,6 +182,12 @@ class Api::Parts {
   }
 
  private:
+  [[nodiscard]] std::vector<std::filesystem::path> upload_roots() const {
+    std::vector<std::filesystem::path> roots = options_.local_artifacts;
+    roots.push_back(options_.artifacts_destination);
+    return roots;
+  }
+
   static bool is_plain(const net::Request& request) {
     return request.method == "OPTIONS" || is_open(request.path) || request.path == "/" ||
            request.path == "/metrics";
@@ -293,6 +301,7 @@ class Api::Parts {
   Routes routes_;
   Counts counts_;
   std::optional<Users> users_;
+  std::optional<UploadSweeper> sweeper_;
 };
 
 Api::Api(std::shared_ptr<tracking::TrackingStore> store, ApiOptions options)

@@ -6,13 +6,14 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <system_error>
 
 #include <ivory/base/error.h>
 #include <ivory/tracking/store_error.h>
+
+#include "uploads.h"
 
 namespace ivory::server {
 namespace {
@@ -30,8 +31,7 @@ using tracking::StoreError;
 
 class File {
  public:
-  File(const fs::path& path, int flags)
-      : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC, kMode)) {}
+  File(const fs::path& path, int flags) : path_(path), descriptor_(::open(path.c_str(), flags | O_CLOEXEC)) {}
   ~File() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -43,7 +43,6 @@ class File {
   [[nodiscard]] const fs::path& path() const noexcept { return path_; }
 
  private:
-  static constexpr int kMode = 0644;
   fs::path path_;
   int descriptor_;
 };
@@ -75,34 +74,20 @@ void sync_to_disk(const File& file) {
 
 class FileSink : public net::BodySink {
  public:
-  FileSink(fs::path target, std::string_view answer, std::string_view answer_type, Durability durability)
-      : target_(std::move(target)),
+  FileSink(const fs::path& target, std::string_view answer, std::string_view answer_type,
+           Durability durability)
+      : folder_(target.parent_path()),
         answer_(answer),
         answer_type_(answer_type),
         durability_(durability),
-        oldest_folder_(existing_folder(target_.parent_path())),
-        aside_(make_aside(target_)),
-        file_(aside_, O_WRONLY | O_CREAT | O_EXCL) {
-    if (!file_.is_open()) fail_io(aside_, "write");
-  }
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
-  ~FileSink() override {
-    if (!committed_) ::unlink(aside_.c_str());
-  }
+        oldest_folder_(existing_folder(folder_)),
+        upload_(target) {}
 
-  void write(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const auto count = ::write(file_.descriptor(), bytes.data(), bytes.size());
-      if (count < 0 && errno != EINTR) fail_io(target_, "write");
-      if (count > 0) bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-  }
+  void write(std::string_view bytes) override { upload_.write(bytes); }
 
   net::Response finish() override {
-    if (durability_ == Durability::kFull) sync_to_disk(file_);
-    if (::rename(aside_.c_str(), target_.c_str()) != 0) fail_io(target_, "put in place");
-    committed_ = true;
+    if (durability_ == Durability::kFull) upload_.sync_to_disk();
+    upload_.take_place();
     if (durability_ == Durability::kFull) sync_names();
     net::Response response;
     response.content_type = answer_type_;
@@ -118,31 +103,17 @@ class FileSink : public net::BodySink {
 
   // Of the file and of the folders that were made for it.
   void sync_names() const {
-    fs::path folder = target_.parent_path();
+    fs::path folder = folder_;
     for (; folder != oldest_folder_ && folder.has_relative_path(); folder = folder.parent_path())
       sync_to_disk(File(folder, O_RDONLY | O_DIRECTORY));
     sync_to_disk(File(folder, O_RDONLY | O_DIRECTORY));
   }
 
-  static fs::path make_aside(const fs::path& target) {
-    static std::atomic<unsigned> count = 0;
-    std::error_code why;
-    fs::create_directories(target.parent_path(), why);
-    if (why == std::errc::not_a_directory) refuse_path();  // a file stands on the way
-    if (why)
-      throw Error(ErrorCode::kIo,
-                  "cannot make the folder '" + target.parent_path().string() + "': " + why.message());
-    return target.parent_path() /
-           (".ivory-upload." + std::to_string(::getpid()) + "." + std::to_string(count++));
-  }
-
-  fs::path target_;
+  fs::path folder_;
   std::string answer_, answer_type_;
   Durability durability_;
   fs::path oldest_folder_;  // that was there before
-  fs::path aside_;
-  File file_;
-  bool committed_ = false;
+  UploadFile upload_;
 };
 
 bool is_inside(const fs::path& path, const fs::path& root) {

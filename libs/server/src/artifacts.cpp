@@ -6,6 +6,7 @@
 #include <ivory/tracking/store_error.h>
 
 #include "routes.h"
+#include "uploads.h"
 
 namespace ivory::server {
 namespace {
@@ -21,7 +22,7 @@ void write_files(JsonWriter& writer, const std::vector<ArtifactInfo>& files, boo
   for (const ArtifactInfo& file : files) {
     const std::string_view path = file.path;
     const std::string_view name = path.substr(path.rfind('/') + 1);
-    if (name.starts_with(".ivory-upload.")) continue;  // not whole yet
+    if (name.starts_with(kUploadPrefix)) continue;  // not whole yet
     if (!begun) writer.begin_list("files");
     begun = true;
     writer.begin_object();

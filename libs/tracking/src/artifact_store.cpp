@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 
+#include <ivory/base/asides.h>
 #include <ivory/base/error.h>
 #include <ivory/tracking/artifact_store.h>
 
@@ -38,12 +38,10 @@ void sync_to_disk(const fs::path& path) {
 
 // Copies aside, in the same folder, then renames: a reader sees the old file or the new one.
 void copy_whole(const fs::path& from, const fs::path& to, Durability durability) {
-  static std::atomic<unsigned> count = 0;
   std::error_code why;
   fs::create_directories(to.parent_path(), why);
   if (why) fail_io(to.parent_path(), "make the folder", why);
-  const fs::path aside = to.parent_path() / ("." + to.filename().string() + "." + std::to_string(getpid()) +
-                                             "." + std::to_string(count++));
+  const fs::path aside = aside_path(to);
   try {
     fs::copy_file(from, aside, fs::copy_options::overwrite_existing, why);
     if (why) fail_io(to, "copy '" + from.string() + "' to", why);
@@ -92,7 +90,7 @@ class LocalArtifactStore final : public ArtifactStore {
     if (!fs::is_directory(at)) return found;
     std::error_code why;
     for (fs::directory_iterator entry(at, why), end; !why && entry != end; entry.increment(why)) {
-      found.push_back(describe(*entry));
+      if (!is_aside(entry->path())) found.push_back(describe(*entry));  // not whole yet
     }
     if (why) fail_io(at, "list", why);
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });

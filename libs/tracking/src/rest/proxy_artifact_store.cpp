@@ -1,12 +1,10 @@
 #include "rest/proxy_artifact_store.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <system_error>
 
+#include <ivory/base/asides.h>
 #include <ivory/base/error.h>
 #include <ivory/tracking/store_error.h>
 
@@ -52,13 +50,10 @@ std::string joined(std::string_view folder, std::string_view name) {
 // Written beside its place, and put there when it is whole.
 class FileAside {
  public:
-  explicit FileAside(const fs::path& target) : target_(target) {
-    static std::atomic<unsigned> count = 0;
+  explicit FileAside(const fs::path& target) : target_(target), path_(aside_path(target)) {
     std::error_code why;
     if (target.has_parent_path()) fs::create_directories(target.parent_path(), why);
     if (why) fail("make the folder of");
-    path_ = target.parent_path() / ("." + target.filename().string() + "." + std::to_string(getpid()) + "." +
-                                    std::to_string(count++));
   }
   ~FileAside() {
     std::error_code gone;

@@ -78,8 +78,8 @@ class FolderReplacer {
 // Nobody may be writing into it.
 void remove_leftovers(const std::filesystem::path& folder);
 
-// A lock between processes (flock), held while the object lives; the file stays. Between two objects of one
-// process it holds, too.
+// A lock between processes, and between objects of one (flock), held while the object lives. The file stays,
+// unless who holds the lock removes it.
 class FileLock {
  public:
   enum class Mode { kExclusive, kShared };

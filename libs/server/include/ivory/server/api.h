@@ -1,5 +1,6 @@
 // Api: MLflow's REST over a tracking store.
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,8 @@ struct ApiOptions {
   std::vector<std::string> cors_origins = {};
   std::filesystem::path users = {};  // a file of users and rights; empty: everybody may everything
   bool read_only = false;            // what would write is refused
+  // When to look, once, for what a server that was killed has left of uploads; not if it is read-only.
+  std::chrono::milliseconds sweep_after = std::chrono::minutes(10);
   // Gets a line of JSON for each answer, without a line break; called from several threads.
   std::function<void(std::string_view)> access_log = {};
   std::function<std::size_t()> connections = {};  // for /metrics
