@@ -3,6 +3,8 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
+#include <ivory/base/asides.h>
+
 #include "cli_support.h"
 
 namespace ivory {
@@ -51,7 +53,12 @@ TEST_F(Cli, ARunWhoseProcessDiedIsStaleAndCanBeClosed) {
   EXPECT_EQ(status_of_run(stale), "STALE");
   EXPECT_TRUE(stale.at(std::size_t{0}).at("metrics").contains("val_loss"));
   EXPECT_THAT(ivory({"search"}).out, HasSubstr("ivory gc --stale"));
+  const fs::path artifacts =
+      path() / "mlruns" / "1" / stale.at(std::size_t{0}).at("id").as_string() / "artifacts";
+  write_file(aside_path(artifacts / "plots" / "a.png"), "half");
   EXPECT_EQ(ivory_json({"gc", "--stale"}).at("closed").size(), 1U);
+  EXPECT_TRUE(fs::is_empty(artifacts / "plots")) << "what it had half written is gone";
+  EXPECT_TRUE(fs::exists(artifacts / "current"));
   EXPECT_EQ(status_of_run(ivory_json({"search"})), "FAILED");
   EXPECT_EQ(ivory_json({"gc", "--stale"}).at("closed").size(), 0U);
 }

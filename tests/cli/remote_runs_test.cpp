@@ -8,6 +8,7 @@
 #include <thread>
 
 #include <ivory/base/error.h>
+#include <ivory/base/files.h>
 #include <ivory/tracking/open_store.h>
 
 #include "cli_support.h"
@@ -290,9 +291,9 @@ TEST_F(RemoteRuns, AreNotRemovedForGoodOverTheServer) {
   ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
   const std::string id = only_run().at("id").as_string();
   ASSERT_EQ(ivory({"delete", id}).status, 0);
-  const CommandResult refused = ivory({"gc", "--older-than", "0s"});
-  EXPECT_EQ(refused.status, 2);
-  EXPECT_THAT(refused.err, HasSubstr("nothing can be removed for good over a server"));
+  const CommandResult left = ivory({"gc", "--older-than", "0s"});
+  EXPECT_EQ(left.status, 0);
+  EXPECT_THAT(left.out, HasSubstr("Deleted runs are removed for good where the store of " + url() + " lies"));
   EXPECT_TRUE(fs::exists(on_server(id) / "params.yaml"));
   // What it advises. The files are the server's.
   ::setenv("MLFLOW_TRACKING_URI", url().c_str(), 1);
@@ -302,6 +303,178 @@ TEST_F(RemoteRuns, AreNotRemovedForGoodOverTheServer) {
   EXPECT_EQ(removed.status, 0) << removed.err;
   EXPECT_EQ(removed.out, "1 deleted run is removed for good.\n");
   EXPECT_FALSE(fs::exists(on_server(id) / "params.yaml"));
+}
+
+// ---- what a client keeps of them
+
+class KeptFiles : public RemoteRuns {
+ protected:
+  // Of all files below, with the folder itself: as if they had been used two days ago.
+  void age(const fs::path& folder) const {
+    const auto then = fs::file_time_type::clock::now() - std::chrono::hours(48);
+    for (const auto& entry : fs::recursive_directory_iterator(path() / folder))
+      fs::last_write_time(entry.path(), then);
+    fs::last_write_time(path() / folder, then);
+  }
+  [[nodiscard]] Params gc(const std::string& age) const { return ivory_json({"gc", "--older-than", age}); }
+  static std::int64_t runs(const Params& report, const char* what) {
+    return report.at(what).at("runs").as_int();
+  }
+  [[nodiscard]] bool is_empty(const fs::path& folder) const {
+    return !fs::exists(path() / folder) || fs::is_empty(path() / folder);
+  }
+  void fetch() const { ASSERT_EQ(ivory({"results", "toy/run#0", "-o", "out.csv", "-q"}).status, 0); }
+};
+
+const fs::path kRuns = ".ivory/runs", kFetched = ".ivory/fetched";
+
+TEST_F(KeptFiles, OfAFinishedRunThatTheServerHasWholeAreRemovedAndAreFetchedAgain) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  fetch();
+  const std::string results = read("out.csv");
+  const std::string id = only_run().at("id").as_string();
+  const auto bytes = [&] {
+    std::uintmax_t sum = 0;
+    for (const auto& [name, text] : files_below(here(id)))
+      if (!name.starts_with("best/")) sum += text.size();  // the best epoch was the last
+    return sum;
+  }();
+  EXPECT_EQ(runs(gc("1d"), "sent"), 0) << "used just now";
+  EXPECT_TRUE(fs::exists(here(id)));
+  age(kRuns);
+  const Params removed = gc("1d");
+  EXPECT_EQ(runs(removed, "sent"), 1);
+  EXPECT_GE(removed.at("sent").at("bytes").as_int(), static_cast<std::int64_t>(bytes));
+  EXPECT_EQ(removed.at("kept").as_int(), 0);
+  EXPECT_TRUE(is_empty(kRuns));
+  fetch();
+  EXPECT_EQ(read("out.csv"), results);
+  EXPECT_EQ(runs(gc("0s"), "sent"), 0);
+}
+
+TEST_F(KeptFiles, OfATaskAreRemovedWithThoseOfItsRuns) {
+  ASSERT_EQ(ivory({"run", "toy", "fold=0-1", "-q"}).status, 0);
+  const CommandResult removed = ivory({"gc", "--older-than", "0s"});
+  EXPECT_EQ(removed.status, 0) << removed.err;
+  EXPECT_THAT(removed.out,
+              testing::MatchesRegex("Files of . runs that have been sent are removed: .* freed.\n.*"));
+  EXPECT_TRUE(is_empty(kRuns));
+  EXPECT_THAT(ivory({"gc", "--older-than", "0s"}).out,
+              HasSubstr("No files that were fetched or have been sent"));
+}
+
+TEST_F(KeptFiles, OfARunThatWasKilledStay) {
+  const std::string id = kill_at(*start(kLongRun), 3);
+  age(kRuns);
+  const Params report = gc("0s");
+  EXPECT_EQ(runs(report, "sent"), 0);
+  EXPECT_EQ(report.at("kept").as_int(), 1);
+  // Closed, it has ended, but its files wait for `ivory sync`.
+  ASSERT_EQ(ivory({"gc", "--stale", "--older-than", "0s"}).status, 0);
+  EXPECT_TRUE(fs::exists(here(id) / "current/trainer.json"));
+  const auto states = files_below(here(id) / "current");
+  ASSERT_EQ(ivory({"sync"}).status, 0);
+  EXPECT_EQ(runs(gc("0s"), "sent"), 1);
+  EXPECT_TRUE(is_empty(kRuns));
+  EXPECT_EQ(files_below(on_server(id) / "current"), states);
+  // And it can be gone on with.
+  ASSERT_EQ(ivory({"resume", "toy/run#0", "-q"}).status, 0);
+  EXPECT_EQ(epoch_in(on_server(id)), 59);
+}
+
+TEST_F(KeptFiles, OfARunThatGoesOnStay) {
+  const auto run = start(kLongRun);
+  const std::string id = begun_run();
+  ASSERT_TRUE(wait_for([&] { return sent_epoch(id) >= 0; }));
+  const Params report = gc("0s");
+  EXPECT_EQ(runs(report, "sent"), 0);
+  EXPECT_EQ(report.at("kept").as_int(), 0);
+  EXPECT_TRUE(fs::exists(here(id) / "current/trainer.json"));
+  run->send(SIGINT);
+  EXPECT_EQ(run->wait().status, 130);
+}
+
+TEST_F(KeptFiles, StayAsLongAsTheServerHasNotGotEverything) {
+  const auto run = start({"run", "toy", "epochs=20", "trainer.sleep_ms=100", "-q"});
+  const std::string id = begun_run();
+  ASSERT_TRUE(wait_for([&] { return sent_epoch(id) >= 0; }));
+  stop_server();
+  (void)run->wait();
+  // Nothing is asked of a server that is away.
+  EXPECT_EQ(gc("0s").at("kept").as_int(), 1);
+  start_server();
+  EXPECT_EQ(gc("0s").at("kept").as_int(), 1);
+  const auto files = files_below(here(id));
+  EXPECT_TRUE(files.contains("test/trainer.json"));
+  // Its states are sent, but its end waits.
+  const fs::path spool = path() / ".ivory/spool";
+  fs::copy(spool, path() / "spool", fs::copy_options::recursive);
+  ASSERT_EQ(ivory({"sync"}).status, 0);
+  fs::rename(path() / "spool", spool / ".." / "again");
+  fs::remove_all(spool);
+  fs::rename(path() / ".ivory/again", spool);
+  EXPECT_EQ(gc("0s").at("kept").as_int(), 1);
+  EXPECT_EQ(files_below(here(id)), files);
+  ASSERT_EQ(ivory({"sync"}).status, 0);
+  EXPECT_EQ(runs(gc("0s"), "sent"), 1);
+  EXPECT_EQ(files_below(on_server(id)), files);
+}
+
+TEST_F(KeptFiles, OfRunsWhoseServerDoesNotAnswerStay) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  const std::string id = only_run().at("id").as_string();
+  stop_server();
+  const CommandResult failed = ivory({"gc", "--older-than", "0s"});
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_THAT(failed.err, HasSubstr(std::to_string(port_)));
+  EXPECT_TRUE(fs::exists(here(id) / "test"));
+}
+
+TEST_F(KeptFiles, ThatWereFetchedAreRemovedWhenTheyWereNotUsedForLong) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  go_to(second_);
+  fetch();
+  age(kFetched);
+  fetch();
+  EXPECT_EQ(runs(gc("1d"), "fetched"), 0) << "used just now";
+  EXPECT_FALSE(is_empty(kFetched));
+  age(kFetched);
+  const CommandResult removed = ivory({"gc", "--older-than", "1d"});
+  EXPECT_THAT(removed.out, HasSubstr("Files of 1 run that were fetched are removed: "));
+  EXPECT_TRUE(is_empty(kFetched));
+  fetch();
+  stop_server();
+  EXPECT_EQ(runs(gc("0s"), "fetched"), 1) << "no server is needed to forget";
+}
+
+TEST_F(KeptFiles, ThatWereFetchedOfARunThatIsGoneAreRemoved) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  const std::string id = only_run().at("id").as_string();
+  go_to(second_);
+  fetch();
+  EXPECT_EQ(runs(gc("1d"), "fetched"), 0);
+  const auto store = tracking::open_store("sqlite:///" + (server_folder_.path() / "mlflow.db").string());
+  store->delete_run(id);
+  store->purge_run(id);
+  EXPECT_EQ(runs(gc("1d"), "fetched"), 1);
+  EXPECT_TRUE(is_empty(kFetched));
+  go_to(first_);
+  EXPECT_EQ(runs(gc("1d"), "sent"), 1);
+}
+
+TEST_F(KeptFiles, ThatAnotherProcessReadsStay) {
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  go_to(second_);
+  fetch();
+  fs::path readers;
+  for (const auto& entry : fs::recursive_directory_iterator(path() / kFetched))
+    if (entry.path().filename() == ".ivory-readers") readers = entry.path();
+  {
+    const auto reader = FileLock::try_take(readers, FileLock::Mode::kShared);
+    ASSERT_NE(reader, nullptr);
+    EXPECT_EQ(runs(gc("0s"), "fetched"), 0);
+  }
+  EXPECT_EQ(runs(gc("0s"), "fetched"), 1);
 }
 
 // ---- two at once

@@ -132,9 +132,11 @@ const std::vector<CommandEntry>& command_table() {
        &make_delete_command},
       {"restore", "RUN …", "deleted runs come back", "  ivory restore 51d5fbd4b2d24b9f8d5f7a3f1e0c9b8a\n",
        &make_restore_command},
-      {"gc", "--stale, --older-than", "close the runs whose process is gone, remove those deleted",
+      {"gc", "--stale, --older-than", "close the runs whose process is gone, remove what is deleted or sent",
        "  ivory gc --stale              runs shown as STALE become FAILED\n"
-       "  ivory gc --older-than 30d     rows and artifacts of runs deleted longer ago are removed for good\n",
+       "  ivory gc --older-than 30d     rows and artifacts of runs deleted longer ago are removed for good;\n"
+       "                                of a server's runs, what was fetched here or is sent, and used "
+       "longer ago\n",
        &make_gc_command},
       {"server", "", "MLflow's REST over a tracking store, for MLflow's clients and others",
        "  ivory server                                 sqlite:///mlflow.db at http://127.0.0.1:5000\n"

@@ -1,9 +1,13 @@
 #include "run_folder.h"
 
+#include <chrono>
+#include <system_error>
+#include <thread>
+
 #include <ivory/base/error.h>
-#include <ivory/base/files.h>
 #include <ivory/base/params.h>
 #include <ivory/tracking/artifact_store.h>
+#include <ivory/tracking/liveness.h>
 
 namespace ivory {
 
@@ -13,8 +17,13 @@ RunFolder::RunFolder(const fs::path& directory, std::string_view run_id) : path_
 
 fs::path RunFolder::root(const fs::path& directory) { return directory / ".ivory" / "runs"; }
 
+bool RunFolder::Note::is_alive() const {
+  const auto identity = tracking::ProcessIdentity::parse(process);
+  return identity && tracking::liveness_of(*identity) == tracking::Liveness::kAlive;
+}
+
 std::optional<RunFolder::Note> RunFolder::find_note() const try {
-  const Params note = Params::from_json(read_file(path_ / "run.json"));
+  const Params note = Params::from_json(read_file(path_ / kNoteFile));
   return Note{.tracking_uri = note.at("tracking_uri").as_string(),
               .artifact_uri = note.at("artifact_uri").as_string(),
               .process = note.at("process").as_string(),
@@ -29,7 +38,7 @@ void RunFolder::write_note(const Note& note) const {
                       {"artifact_uri", note.artifact_uri},
                       {"process", note.process},
                       {"is_sent", note.is_sent}};
-  write_file(path_ / "run.json", params.to_json(1) + "\n");
+  write_file(path_ / kNoteFile, params.to_json(1) + "\n");
 }
 
 bool RunFolder::is_newest_of(const tracking::RunRecord& run) const {
@@ -37,6 +46,19 @@ bool RunFolder::is_newest_of(const tracking::RunRecord& run) const {
   if (process == nullptr || !fs::is_directory(artifacts())) return false;
   const auto note = find_note();
   return note && note->process == *process;
+}
+
+fs::path fetched_root(const fs::path& directory) { return directory / ".ivory" / "fetched"; }
+
+// Who holds it otherwise is about to move the folder away.
+std::unique_ptr<FileLock> hold_for_reading(const fs::path& folder) {
+  const fs::path file = folder / kReadersFile;
+  auto lock = FileLock::try_take(file, FileLock::Mode::kShared);
+  for (; lock == nullptr; lock = FileLock::try_take(file, FileLock::Mode::kShared))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::error_code ignored;
+  fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);
+  return lock;
 }
 
 fs::path lock_file(const fs::path& directory, const tracking::RunRecord& run, std::string_view tracking_uri) {

@@ -1,10 +1,12 @@
 // What a run on a server keeps in the client's folder.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <ivory/base/files.h>
 #include <ivory/tracking/entities.h>
 
 namespace ivory {
@@ -17,6 +19,8 @@ class RunFolder {
     std::string artifact_uri;
     std::string process;  // that wrote the artifacts, as the run's tag `ivory.process`
     bool is_sent = false;
+    // Whether that process lives, as far as this machine can tell.
+    [[nodiscard]] bool is_alive() const;
   };
 
   // `directory` is the client's.
@@ -36,6 +40,15 @@ class RunFolder {
  private:
   std::filesystem::path path_;
 };
+
+// .ivory/fetched: RUN_ID/END has what was fetched of a run on a server.
+[[nodiscard]] std::filesystem::path fetched_root(const std::filesystem::path& directory);
+
+inline constexpr const char* kNoteFile = "run.json";
+inline constexpr const char* kReadersFile = ".ivory-readers";
+// Held, shared, by who reads in a run's folder of these two, which is not removed meanwhile. Its file tells
+// when the folder was used last.
+[[nodiscard]] std::unique_ptr<FileLock> hold_for_reading(const std::filesystem::path& folder);
 
 inline constexpr const char* kLockFile = ".ivory-lock";
 // Where the lock of a run lies, by which one process at a time takes it up: in the run's own folder.

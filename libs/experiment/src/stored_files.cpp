@@ -27,14 +27,19 @@ StoredFiles::StoredFiles(const Tracker& tracker, const RunRecord& run)
       artifacts_(
           tracking::open_artifact_store(run.artifact_uri, tracker.durability(), tracker.tracking_uri())),
       here_(tracker.directory(), run.run_id),
-      fetched_(tracker.directory() / ".ivory" / "fetched" / run.run_id),
+      fetched_(fetched_root(tracker.directory()) / run.run_id),
       local_(artifacts_->local_path()) {
-  if (!local_ && here_.is_newest_of(run)) local_ = here_.artifacts();
+  if (local_ || !here_.is_newest_of(run)) return;
+  held_ = hold_for_reading(here_.path());
+  if (here_.is_newest_of(run)) local_ = here_.artifacts();  // they may have been removed before
 }
 
 // A run that is started again has another end.
 fs::path StoredFiles::fetched() const {
-  return fetched_ / (is_finished(run_) ? std::to_string(run_.end_time.value_or(0)) : "running");
+  fs::path folder = fetched_ / (is_finished(run_) ? std::to_string(run_.end_time.value_or(0)) : "running");
+  if (!holds_fetched_) held_ = hold_for_reading(folder);
+  holds_fetched_ = true;
+  return folder;
 }
 
 bool StoredFiles::is_kept(const fs::path& path) const { return is_finished(run_) && fs::exists(path); }

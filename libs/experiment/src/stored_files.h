@@ -18,7 +18,8 @@ class Tracker;
 
 // Those of a run on a server are fetched when they are asked for, into .ivory/fetched/RUN_ID of the client's
 // folder, each state whole or not at all. What was fetched of a run that is FINISHED is taken again; of
-// another it is fetched anew. One thread. Errors: those of the artifact store.
+// another it is fetched anew. As long as the object lives, `ivory gc` leaves the files that it named. One
+// thread. Errors: those of the artifact store.
 class StoredFiles {
  public:
   StoredFiles(const Tracker& tracker, const tracking::RunRecord& run);
@@ -49,6 +50,9 @@ class StoredFiles {
   RunFolder here_;
   std::filesystem::path fetched_;
   std::optional<std::filesystem::path> local_;  // where the files are, if they are here
+  // Of where they are, if that is below .ivory.
+  mutable std::unique_ptr<FileLock> held_;
+  mutable bool holds_fetched_ = false;
 };
 
 }  // namespace ivory

@@ -263,14 +263,13 @@ std::optional<RunRecord> find_by_id(const TrackingStore& store, std::string_view
 
 constexpr std::array<std::string_view, 3> kStates{"test", "best", "current"};
 
-fs::path state_folder(const Tracker& tracker, const RunRecord& run, std::string_view mode) {
+fs::path state_folder(const StoredFiles& files, const RunRecord& run, std::string_view mode) {
   if (!mode.empty() && std::ranges::find(kStates, mode) == kStates.end()) {
     static const std::vector<std::string> kNames(kStates.begin(), kStates.end());
     throw Error(ErrorCode::kInvalidArgument, "mode",
                 "the state of a run is test, best or current, not '" + std::string(mode) + "'" +
                     did_you_mean(mode, kNames));
   }
-  const StoredFiles files(tracker, run);
   for (const std::string_view state : kStates) {
     if (!mode.empty() && state != mode) continue;
     if (auto folder = files.find_state(state)) return *std::move(folder);
@@ -392,7 +391,8 @@ std::string Client::get_run_name(std::string_view run) const { return resolve_ru
 
 Params Client::load_params(std::string_view run) const {
   const RunRecord record = resolve_run(run);
-  const auto file = StoredFiles(*tracker_, record).find_file("params.yaml");
+  const StoredFiles files(*tracker_, record);
+  const auto file = files.find_file("params.yaml");
   if (!file) throw Error(ErrorCode::kNotFound, record.name + " (" + record.run_id + ") has no params.yaml");
   return read_yaml(*file);
 }
@@ -407,7 +407,8 @@ Run Client::load_run(std::string_view run, std::string_view mode) const {
   if (record.find_tag(tracking::kTaskTag) != nullptr)
     throw Error(ErrorCode::kInvalidArgument,
                 record.name + " is a task: load the runs that are nested under it, or use resume_task()");
-  const fs::path state = state_folder(*tracker_, record, mode);
+  const StoredFiles files(*tracker_, record);
+  const fs::path state = state_folder(files, record, mode);
   Run loaded = stored_experiment(record, false).create_run();
   loaded.load_state_dict(loaded.load(state));
   return loaded;
@@ -416,7 +417,8 @@ Run Client::load_run(std::string_view run, std::string_view mode) const {
 Value Client::load_instance(std::string_view run, std::string_view instance_name,
                             std::string_view mode) const {
   const RunRecord record = resolve_run(run);
-  const fs::path state = state_folder(*tracker_, record, mode);
+  const StoredFiles files(*tracker_, record);
+  const fs::path state = state_folder(files, record, mode);
   auto [instance, members] = stored_experiment(record, false).make_instance(instance_name, {}, "run");
   Run made({}, std::move(members));
   made.load_state_dict(made.load(state));

@@ -8,7 +8,6 @@
 
 #include <ivory/base/error.h>
 #include <ivory/base/files.h>
-#include <ivory/tracking/liveness.h>
 #include <ivory/tracking/open_store.h>
 
 #include "run_folder.h"
@@ -21,11 +20,6 @@ namespace fs = std::filesystem;
 
 enum class Outcome { kNothing, kSent, kBusy };
 
-bool is_alive(const RunFolder::Note& note) {
-  const auto process = tracking::ProcessIdentity::parse(note.process);
-  return process && tracking::liveness_of(*process) == tracking::Liveness::kAlive;
-}
-
 class StatesSync {
  public:
   explicit StatesSync(fs::path directory) : directory_(std::move(directory)) {}
@@ -34,7 +28,7 @@ class StatesSync {
     const RunFolder folder(directory_, run_id);
     const auto note = folder.find_note();
     if (!note || note->is_sent) return Outcome::kNothing;
-    if (is_alive(*note)) return Outcome::kBusy;
+    if (note->is_alive()) return Outcome::kBusy;
     const auto run = store_of(note->tracking_uri).find_run(run_id);
     if (!run || !folder.is_newest_of(*run)) return close(folder, *note, Outcome::kNothing);
     const auto lock = FileLock::try_take(lock_file(directory_, *run, note->tracking_uri));
