@@ -4,14 +4,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <iostream>
 #include <limits>
+#include <optional>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <ivory/base/error.h>
@@ -108,6 +114,42 @@ class Signals {
   sigset_t set_{}, before_{};
 };
 
+// While a server starts it may wait for a database that is locked or does not answer. There is nothing to
+// finish then: a signal that asks it to end ends the process. Made after Signals, which let none strike.
+class EndsAtOnce {
+ public:
+  EndsAtOnce() : started_(eventfd(0, EFD_CLOEXEC)) {
+    if (started_ < 0)
+      throw Error(ErrorCode::kIo, "cannot wait for signals: " + std::generic_category().message(errno));
+    watcher_ = std::thread(&EndsAtOnce::watch, started_);
+  }
+  ~EndsAtOnce() {
+    eventfd_write(started_, 1);
+    watcher_.join();
+    close(started_);
+  }
+  EndsAtOnce(const EndsAtOnce&) = delete;
+  EndsAtOnce& operator=(const EndsAtOnce&) = delete;
+
+ private:
+  static void watch(int started) {
+    sigset_t ends{};
+    sigemptyset(&ends);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ends, signal);
+    const int signals = signalfd(-1, &ends, SFD_CLOEXEC);
+    std::array<pollfd, 2> watched{{{signals, POLLIN, 0}, {started, POLLIN, 0}}};
+    while (poll(watched.data(), watched.size(), -1) < 0) {
+    }
+    close(signals);
+    if (watched[1].revents != 0) return;
+    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);  // it was not taken, and strikes now
+  }
+
+  int started_;
+  std::thread watcher_;
+};
+
 class ServerCommand : public Command {
  public:
   void declare(Options& options) override {
@@ -148,9 +190,11 @@ class ServerCommand : public Command {
     const net::ServerOptions listening = server_options();
     net::HttpServer* running = nullptr;
     server::ApiOptions answering = api_options(running);
+    std::optional<EndsAtOnce> starting(std::in_place);
     const auto store = open_store();
     server::Api api(store, std::move(answering));
     net::HttpServer server(api, listening);
+    starting.reset();
     running = &server;  // NOLINT(clang-analyzer-deadcode.DeadStores): `answering` holds a reference to it
     warn_if_open();
     server.start();
