@@ -34,12 +34,11 @@ class LongLog : public testing::Test {
   void write(std::string_view sql) {
     database_.write([&](Connection& connection) { connection.execute(sql); });
   }
-  // 10,000 pages; a log is long from 8,192 on.
-  void make_log_long() {
-    write(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
-        "INSERT INTO t SELECT printf('%.3900c', 'x') FROM n");
+  void insert_pages(int count) {
+    write("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+          std::to_string(count) + ") INSERT INTO t SELECT printf('%.3900c', 'x') FROM n");
   }
+  void make_log_long() { insert_pages(10'000); }  // it is from 8,192 on
   [[nodiscard]] std::int64_t rows() const {
     return database_.read([](Connection& connection) {
       auto query = connection.query("SELECT count(*) FROM t");
@@ -85,7 +84,7 @@ TEST_F(LongLog, StaysWhileSomebodyReadsItAndIsCopiedAfterwards) {
   const auto deadline = Clock::now() + 60s;
   while (times_begun(path_.string() + "-wal") == before) {
     ASSERT_LT(Clock::now(), deadline) << "the log is never copied";
-    write("INSERT INTO t VALUES ('z')");
+    insert_pages(100);
   }
 }
 

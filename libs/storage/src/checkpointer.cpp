@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace ivory::storage {
-namespace {
-
-// The more pages a log has, the more of them are the same page again, of which only the last is copied.
-constexpr std::int64_t kLongLog = 8192;
-
-}  // namespace
 
 Checkpointer::Checkpointer(ConnectionOptions options) : options_(std::move(options)) {
   options_.mode = OpenMode::kReadWrite;
@@ -26,17 +20,19 @@ Checkpointer::~Checkpointer() {
 }
 
 void Checkpointer::committed(Connection& writer) {
-  const bool is_long = writer.log_pages() >= kLongLog;
+  const std::int64_t pages = writer.log_pages();
   std::unique_lock lock(mutex_);
-  if (state_ == State::kAsked) return;
-  const bool is_copied = state_ == State::kCopied;
-  state_ = is_long && !is_copied ? State::kAsked : State::kNothing;
-  if (state_ == State::kAsked) {
+  if (pages < kLongLog) due_ = kLongLog;  // it has begun anew
+  if (state_ == State::kCopied) {
+    state_ = State::kNothing;
+    lock.unlock();
+    if (pages >= kLongLog) copy_rest(writer);
+  } else if (state_ == State::kNothing && pages >= due_) {
+    // Somebody who reads from the log keeps it: that is seen to again when there is as much more.
+    due_ = pages + kLongLog;
+    state_ = State::kAsked;
     start();
-    return;
   }
-  lock.unlock();
-  if (is_long) copy_rest(writer);
 }
 
 void Checkpointer::copy_rest(Connection& writer) {

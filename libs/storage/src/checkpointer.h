@@ -27,6 +27,9 @@ class Checkpointer {
   void committed(Connection& writer);
 
  private:
+  // Pages. The more a log has, the more of them are the same page again, of which only the last is copied.
+  static constexpr std::int64_t kLongLog = 8192;
+
   enum class State { kNothing, kAsked, kCopied };
 
   void start();
@@ -38,6 +41,7 @@ class Checkpointer {
   std::mutex mutex_;
   std::condition_variable changed_;
   State state_ = State::kNothing;
+  std::int64_t due_ = kLongLog;  // of the writer's
   bool ending_ = false;
   std::thread thread_;
 };
