@@ -54,7 +54,7 @@ class LongLog : public testing::Test {
 TEST_F(LongLog, IsCopiedWithoutAnotherWriteAndBeginsAnewWithTheNextOnes) {
   make_log_long();
   const auto deadline = Clock::now() + 60s;
-  while (fs::file_size(path_) < 10'000 * 4096) {
+  while (fs::file_size(path_) < std::uintmax_t{10'000} * 4096) {
     ASSERT_LT(Clock::now(), deadline) << "nothing has copied the log";
     std::this_thread::sleep_for(5ms);
   }

@@ -38,8 +38,8 @@ void Checkpointer::committed(Connection& writer) {
 void Checkpointer::copy_rest(Connection& writer) {
   try {
     writer.copy_log();
-  } catch (const Error&) {
-    // The disk is full, say. What was committed is in the log.
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch)
+    // The disk is full, say: what was committed stays in the log.
   }
 }
 
@@ -72,7 +72,7 @@ void Checkpointer::copy_log() {
     Connection connection(options_);
     for (int round = 0; round < kMostRounds; ++round)
       if (connection.copy_log() < kLittle) return;
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // No descriptors left, say: the writer copies all of it, then.
   }
 }
