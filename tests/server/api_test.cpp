@@ -201,6 +201,30 @@ TEST(Api, AllowsTheHostsAndOriginsThatItIsTold) {
   EXPECT_EQ(server.get("/health").text, "OK");
 }
 
+TEST(Api, KnowsHostsInUpperAndLowerCase) {
+  net::Request request = request_of("GET", "/api/2.0/mlflow/experiments/get?experiment_id=0");
+  TestApi local;
+  request.headers[0].second = "LocalHost:5000";
+  EXPECT_EQ(ask(local.api(), request).status, 200);
+  TestApi named({.artifacts_destination = {}, .allowed_hosts = {"Lab.example"}});
+  request.headers[0].second = "LAB.example:5000";
+  EXPECT_EQ(ask(named.api(), request).status, 200);
+}
+
+TEST(Api, RefusesPathsThatNoFileCanHave) {
+  TestApi server;
+  const std::string artifacts = "/api/2.0/mlflow-artifacts/artifacts/0/";
+  for (const std::string& path : {std::string(256, 'x'), "a/" + std::string(300, 'x') + "/b"}) {
+    const Answer answer = ask(server.api(), request_of("PUT", artifacts + path, "text"));
+    EXPECT_EQ(answer.status, 400) << answer.text;
+    EXPECT_THAT(answer.text, HasSubstr("a name may have 255 bytes"));
+  }
+  std::string deep;
+  for (int i = 0; i < 2000; ++i) deep += "a/";
+  EXPECT_EQ(ask(server.api(), request_of("PUT", artifacts + deep + "b", "text")).status, 400);
+  EXPECT_EQ(ask(server.api(), request_of("PUT", artifacts + std::string(255, 'x'), "text")).status, 200);
+}
+
 // Whatever is answered, and how: from memory, from a file, after a body that was streamed, by a refusal.
 TEST(Api, EveryAnswerHasTheHeadersThatProtectPages) {
   TestApi server({.artifacts_destination = {}, .cors_origins = {"https://page.example"}});
@@ -403,6 +427,9 @@ TEST_F(AuthTest, AsksWhoIsThere) {
     EXPECT_EQ(answer.status, 401) << wrong;
     EXPECT_THAT(answer.headers, testing::Contains(testing::Key("WWW-Authenticate")));
   }
+  EXPECT_THAT(ask_as("", "experiments/search", search).text,
+              HasSubstr("Please set MLFLOW_TRACKING_USERNAME"));
+  EXPECT_THAT(ask_as("Bearer wrong", "experiments/search", search).text, HasSubstr("is not known here"));
   EXPECT_EQ(ask_as(kAda, "experiments/search", search).status, 200);
   EXPECT_EQ(ask_as(kToken, "experiments/search", search).status, 200);
   EXPECT_EQ(ask_as("bearer the-token", "experiments/search", search).status, 200);
@@ -503,6 +530,11 @@ TEST(Users, AreReadStrictly) {
   EXPECT_THAT(message("users:\n  a: {default: reed}"), HasSubstr("did you mean 'read'?"));
   EXPECT_THAT(message("users:\n  a: {}\ntokens:\n  - {sha256: x, user: b}"),
               HasSubstr("there is no user 'b'"));
+  EXPECT_THAT(message("users:\n  a: {password: secret}"),
+              HasSubstr("users.yml:2: this is no hash of a password; expected a hash, from `ivory server "
+                        "--hash-password`"));
+  EXPECT_THAT(message("users:\n  a: {}\ntokens:\n  - {sha256: secret, user: a}"),
+              HasSubstr("users.yml:4: this is no SHA-256; expected 64 hexadecimal digits"));
   EXPECT_THAT(message("{}"), HasSubstr("expected users"));
   EXPECT_EQ(message("users:\n  a: {}"), "");
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <exception>
 
 #include <ivory/base/error.h>
@@ -217,6 +218,10 @@ class Api::Parts {
   std::optional<Asker> identify(const net::Request& request) {
     if (!users_) return std::nullopt;
     std::optional<Asker> asker = users_->find(request);
+    if (!asker && request.find_header("Authorization") != nullptr)
+      throw StoreError(
+          Refusal::kUnauthenticated,
+          "You are not authenticated: the user, password or token that was sent is not known here.");
     if (!asker) {
       throw StoreError(
           Refusal::kUnauthenticated,
@@ -276,9 +281,10 @@ class Api::Parts {
 
   void log_access(const net::Request& request, int status, std::uint64_t bytes, double seconds) {
     std::string user;
-    if (users_ && request.find_header("Authorization") != nullptr)
+    constexpr int kUnauthorized = 401;  // looked up once, at the cost of a slow hash
+    if (users_ && status != kUnauthorized && request.find_header("Authorization") != nullptr)
       if (const auto asker = users_->find(request)) user = asker->name();
-    constexpr double kMilliseconds = 1000;
+    constexpr double kMicroseconds = 1e6, kPerMillisecond = 1e3;
     JsonWriter writer(JsonWriter::Style::kCompact);
     writer.begin_object();
     writer.field("time", utc_now());
@@ -288,7 +294,7 @@ class Api::Parts {
     writer.field("target", request.target);  // encoded: plain ASCII
     writer.field("status", std::int64_t{status});
     writer.field("bytes", static_cast<std::int64_t>(bytes));
-    writer.field("ms", seconds * kMilliseconds);
+    writer.field("ms", std::round(seconds * kMicroseconds) / kPerMillisecond);
     writer.end_object();
     options_.access_log(writer.take());
   }
@@ -348,6 +354,8 @@ void Api::finished(const net::Request& request, int status, std::uint64_t bytes_
     log_error(std::string("server: the access log: ") + error.what());
   }
 }
+
+void check_users(const std::filesystem::path& file) { static_cast<void>(Users(file)); }
 
 std::string version_text() { return std::string(kMlflowVersion) + "+ivory." IVORY_VERSION; }
 

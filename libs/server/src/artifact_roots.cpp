@@ -204,6 +204,12 @@ std::string safe_path(std::string_view path) {
   if (odd || has_drive || parsed.is_absolute() || decoded.starts_with("file:") ||
       std::ranges::find(parsed, "..") != parsed.end())
     refuse_path();
+  constexpr std::size_t kLongest = 3000, kLongestName = 255;  // what Linux takes, with room for the root
+  const bool has_long_name =
+      std::ranges::any_of(parsed, [](const fs::path& name) { return name.native().size() > kLongestName; });
+  if (has_long_name || decoded.size() > kLongest)
+    throw StoreError(Refusal::kInvalidParameterValue,
+                     "Invalid path: a name may have 255 bytes, and the whole 3000");
   return decoded;
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
 
 namespace ivory::server {
@@ -42,6 +43,14 @@ bool matches(const std::vector<std::string>& patterns, const std::string& text) 
       patterns, [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0; });
 }
 
+// Names of hosts are the same in upper and lower case.
+std::string lowered(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
 std::string header(const net::Request& request, std::string_view name) {
   const std::string* const value = request.find_header(name);
   return value == nullptr ? std::string() : *value;
@@ -49,20 +58,26 @@ std::string header(const net::Request& request, std::string_view name) {
 
 }  // namespace
 
+HostCheck::HostCheck(std::vector<std::string> hosts, std::vector<std::string> origins)
+    : hosts_(std::move(hosts)), origins_(std::move(origins)) {
+  for (std::vector<std::string>* const patterns : {&hosts_, &origins_})
+    for (std::string& pattern : *patterns) pattern = lowered(pattern);
+}
+
 bool HostCheck::allows_host(const net::Request& request) const {
-  const std::string host = header(request, "Host");
+  const std::string host = lowered(header(request, "Host"));
   const std::string name = without_port(host);
   if (!hosts_.empty()) return matches(hosts_, host) || matches(hosts_, name);
   return name == "localhost" || is_private_address(name);
 }
 
 bool HostCheck::allows_origin(const net::Request& request) const {
-  const std::string origin = header(request, "Origin");
+  const std::string origin = lowered(header(request, "Origin"));
   if (origin.empty() || matches(origins_, origin)) return true;
   const auto scheme = origin.find("://");
   if (scheme == std::string::npos) return false;  // "null", for one
   const std::string place = origin.substr(scheme + 3);
-  if (place == header(request, "Host")) return true;
+  if (place == lowered(header(request, "Host"))) return true;
   const std::string name = without_port(place);
   return name == "localhost" || name == "127.0.0.1" || name == "::1";
 }

@@ -12,8 +12,7 @@ namespace ivory::server {
 class HostCheck {
  public:
   // As in ApiOptions.
-  HostCheck(std::vector<std::string> hosts, std::vector<std::string> origins)
-      : hosts_(std::move(hosts)), origins_(std::move(origins)) {}
+  HostCheck(std::vector<std::string> hosts, std::vector<std::string> origins);
 
   [[nodiscard]] bool allows_host(const net::Request& request) const;
   [[nodiscard]] bool allows_origin(const net::Request& request) const;  // also without one

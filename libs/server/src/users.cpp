@@ -71,6 +71,27 @@ std::optional<std::string> decode_base64(std::string_view text) {
   return bytes;
 }
 
+// As crypt(3) makes them: "$y$j9T$…". A password in the clear would never let anybody in, and stand in a
+// file.
+std::string password_hash_of(const Params& value) {
+  constexpr std::string_view kMaker = "a hash, from `ivory server --hash-password`";
+  const std::string& text = text_of(value, kMaker);
+  if (text.front() != '$' || text.find('$', 1) == std::string::npos)
+    refuse(value, "this is no hash of a password; expected " + std::string(kMaker));
+  return text;
+}
+
+std::string token_hash_of(const Params& value) {
+  constexpr std::size_t kDigits = 64;
+  std::string text = text_of(value, "a hash, from `ivory server --new-token`");
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  if (text.size() != kDigits || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    refuse(value, "this is no SHA-256; expected 64 hexadecimal digits, from `ivory server --new-token`");
+  return text;
+}
+
 bool has_scheme(std::string_view authorization, std::string_view scheme) {
   if (authorization.size() <= scheme.size()) return false;
   for (std::size_t i = 0; i < scheme.size(); ++i)
@@ -114,9 +135,8 @@ std::shared_ptr<const Users::Known> Users::read(const std::filesystem::path& fil
   for (const auto& [name, user] : users->items()) {
     check_keys(user, {"password", "admin", "default", "experiments", "models"});
     const Params* const password = user.find("password");
-    known->users[name] = {
-        password == nullptr ? "" : text_of(*password, "a hash, from `ivory server --hash-password`"),
-        rights_of(user, everywhere)};
+    known->users[name] = {password == nullptr ? "" : password_hash_of(*password),
+                          rights_of(user, everywhere)};
   }
   if (const Params* tokens = document.find("tokens")) {
     if (!tokens->is_list()) refuse(*tokens, "expected a list of {sha256: …, user: …}");
@@ -125,7 +145,7 @@ std::shared_ptr<const Users::Known> Users::read(const std::filesystem::path& fil
       if (token.size() != 2) refuse(token, "expected sha256 and user");
       const std::string& user = text_of(*token.find("user"), "a user's name");
       if (!known->users.contains(user)) refuse(token, "there is no user '" + user + "'");
-      known->tokens[text_of(*token.find("sha256"), "a hash, from `ivory server --new-token`")] = user;
+      known->tokens[token_hash_of(*token.find("sha256"))] = user;
     }
   }
   return known;

@@ -62,6 +62,10 @@ class Api final : public net::Handler {
   std::unique_ptr<Parts> parts_;
 };
 
+// Whether a file of users can be used. Errors: kInvalidArgument with file:line for what it should not hold,
+// those of reading it.
+void check_users(const std::filesystem::path& file);
+
 // The version that /version tells: MLflow's whose REST this is, and ours.
 [[nodiscard]] std::string version_text();
 
