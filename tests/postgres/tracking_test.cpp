@@ -51,6 +51,15 @@ class PostgresTracking : public testing::Test {
   std::string uri_;
 };
 
+TEST_F(PostgresTracking, MayBeNamedWithTheDriverOfSqlAlchemysUrls) {
+  const std::string rest = uri_.substr(uri_.find("://"));
+  (void)open();
+  for (const char* name : {"postgresql+psycopg2", "postgresql+psycopg"}) {
+    EXPECT_TRUE(store_exists(name + rest)) << name;
+    EXPECT_TRUE(open_store(name + rest)->find_experiment("Default")) << name;
+  }
+}
+
 TEST_F(PostgresTracking, TakesAllThatATransferMovesAndGivesItBack) {
   const TransferEnd from = open_exported(folder_.path() / "from", false);
   const ModelsToMove source(from);

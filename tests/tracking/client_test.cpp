@@ -185,5 +185,35 @@ TEST_F(ClientTest, TakesItsStoreAndTagsFromTheEnvironment) {
   EXPECT_EQ(client.store().get_experiment(run.experiment_id()).name, "from-env");
 }
 
+TEST_F(ClientTest, TakesTheExperimentOfTheEnvironmentByItsId) {
+  const std::string id = client_.store().create_experiment("of a job");
+  ::setenv("MLFLOW_EXPERIMENT_ID", id.c_str(), 1);
+  EXPECT_EQ(client_.start_run().experiment_id(), id);
+  EXPECT_NE(client_.start_run({.experiment = "another"}).experiment_id(), id);
+  ::setenv("MLFLOW_EXPERIMENT_NAME", "of a jb", 1);
+  EXPECT_THAT(message_of([&] { (void)client_.start_run(); }),
+              HasSubstr("is named 'of a job', found 'of a jb'"));
+  ::unsetenv("MLFLOW_EXPERIMENT_NAME");
+  ::setenv("MLFLOW_EXPERIMENT_ID", "4711", 1);
+  EXPECT_EQ(code_of([&] { (void)client_.start_run(); }), ErrorCode::kNotFound);
+  ::unsetenv("MLFLOW_EXPERIMENT_ID");
+}
+
+TEST_F(ClientTest, ReadsTheSwitchOfSystemMetricsAsMlflowDoes) {
+  ::setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.02", 1);
+  for (const auto& [value, is_on] : {std::pair("1", true), std::pair("True", true), std::pair("0", false)}) {
+    ::setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", value, 1);
+    auto run = client_.start_run();
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    run.end();
+    EXPECT_EQ(read(run).find_metric("system/disk_usage_percentage") != nullptr, is_on) << value;
+  }
+  ::setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "yes", 1);
+  EXPECT_THAT(message_of([&] { (void)client_.start_run(); }),
+              HasSubstr("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING: found 'yes', expected true or false"));
+  ::unsetenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING");
+  ::unsetenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL");
+}
+
 }  // namespace
 }  // namespace ivory::tracking

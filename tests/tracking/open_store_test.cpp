@@ -8,6 +8,7 @@ namespace ivory::tracking {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 std::vector<StorePlace> local_places() {
   std::vector<StorePlace> places;
@@ -30,6 +31,15 @@ TEST(OpenStore, NamesTheSchemesThatItKnows) {
   }
   EXPECT_THAT(message_of([] { (void)open_store("sqlit:///x.db"); }), HasSubstr("did you mean 'sqlite'"));
   EXPECT_THAT(message_of([] { (void)open_store("mysql://h/x"); }), HasSubstr("supported: sqlite"));
+}
+
+TEST(OpenStore, SaysHowAPathIsWrittenAsAUri) {
+  EXPECT_THAT(message_of([] { (void)open_store("runs/mlflow.db"); }),
+              HasSubstr("'runs/mlflow.db' has no scheme; did you mean 'sqlite:///runs/mlflow.db'?"));
+  const StoreScheme folders{.name = "file", .open = nullptr, .exists = nullptr};
+  EXPECT_THAT(message_of([&] { (void)open_store("./mlruns", {.further = {&folders, 1}}); }),
+              HasSubstr("did you mean 'file:./mlruns'?"));
+  EXPECT_THAT(message_of([] { (void)open_store("./mlruns"); }), Not(HasSubstr("file:")));
 }
 
 TEST(OpenStore, RefusesSqliteUrisWithoutAFile) {

@@ -119,6 +119,18 @@ TEST_F(TransferTest, GoesOnWhereItBrokeOff) {
   EXPECT_EQ(moved()[0].status, RunStatus::kFailed);
 }
 
+TEST_F(TransferTest, TakesTheFilesOfARunThatWentOnSinceThoughTheyHaveTheSameSizes) {
+  from_.store->update_run(parent_, {.status = RunStatus::kRunning});
+  const auto artifacts = open_artifact_store(from_.store->get_run(parent_).artifact_uri);
+  artifacts->write("current/weights.bin", "epoch 1");
+  transfer(from_, to_);
+  EXPECT_EQ(transfer(from_, to_).files, 0u) << "nothing has changed";
+  artifacts->write("current/weights.bin", "epoch 2");
+  from_.store->update_run(parent_, {.status = RunStatus::kFinished, .end_time_ms = 3000});
+  EXPECT_EQ(transfer(from_, to_).files, 1u);
+  EXPECT_EQ(open_artifact_store(moved()[0].artifact_uri)->read("current/weights.bin"), "epoch 2");
+}
+
 TEST_F(TransferTest, ReadsAFolderThatWasCarriedElsewhere) {
   from_.store.reset();
   std::filesystem::rename(folder_.path() / "from", folder_.path() / "carried");

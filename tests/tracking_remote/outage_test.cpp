@@ -160,6 +160,23 @@ TEST_F(OutageTest, SendsInOrderWhatWaitedWhenTheServerIsBack) {
   EXPECT_TRUE(fs::is_empty(spool()));
 }
 
+TEST_F(OutageTest, TriesOnceMoreAtTheEndOfARunThoughItIsNotTimeYet) {
+  AsyncOptions patient = options();
+  patient.retry_interval = 1h;
+  AsyncLogger logger(*store_, "abc", patient);
+  server_.stop();
+  logger.log_metric("m", 0, 0);
+  logger.flush();
+  EXPECT_TRUE(logger.is_spooling());
+  server_.start();
+  logger.flush();
+  EXPECT_TRUE(logger.is_spooling()) << "it is not time yet";
+  std::this_thread::sleep_for(1100ms);
+  logger.update({.status = RunStatus::kFinished, .end_time_ms = 5});
+  EXPECT_FALSE(logger.is_spooling());
+  EXPECT_EQ(server_.status(), "FINISHED");
+}
+
 TEST_F(OutageTest, LetsARunEndAndIsSyncedLater) {
   {
     const TrackingClient client{{.tracking_uri = server_.url(), .working_directory = folder_.path()}};

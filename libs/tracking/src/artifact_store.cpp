@@ -66,13 +66,15 @@ class LocalArtifactStore final : public ArtifactStore {
 
   void log_artifact(const fs::path& file, std::string_view folder) override {
     if (!fs::is_regular_file(file))
-      throw Error(ErrorCode::kNotFound, "no file '" + file.string() + "' to log");
+      throw Error(ErrorCode::kNotFound, "no file '" + file.string() + "' to log" +
+                                            (fs::is_directory(file) ? ": it is a folder" : ""));
     copy_whole(file, resolve(folder) / file.filename(), durability_);
   }
 
   void log_artifacts(const fs::path& source, std::string_view folder) override {
     if (!fs::is_directory(source))
-      throw Error(ErrorCode::kNotFound, "no folder '" + source.string() + "' to log");
+      throw Error(ErrorCode::kNotFound, "no folder '" + source.string() + "' to log" +
+                                            (fs::is_regular_file(source) ? ": it is a file" : ""));
     const fs::path target = resolve(folder);
     std::error_code why;
     for (fs::recursive_directory_iterator entry(source, why), end; !why && entry != end;

@@ -185,6 +185,13 @@ void AsyncLogger::write(Batch batch) {
   }
 }
 
+// At a run's end nobody comes later: a store that was tried a while ago may be there again.
+void AsyncLogger::try_once_more() {
+  constexpr std::chrono::seconds kLately{1};
+  const auto now = std::chrono::steady_clock::now();
+  if (next_try_ - options_.retry_interval + kLately < now) next_try_ = now;
+}
+
 // The store is out of reach.
 void AsyncLogger::put_off(std::string_view why) {
   next_try_ = std::chrono::steady_clock::now() + options_.retry_interval;
@@ -243,6 +250,8 @@ void AsyncLogger::flush() {
 
 void AsyncLogger::update(const RunUpdate& update) {
   const std::scoped_lock lock(sending_);
+  const bool is_end = update.status && is_terminal(*update.status);
+  if (is_end) try_once_more();
   write(take());
   if (!send_spooled()) {
     spool_->append(update);
@@ -255,6 +264,8 @@ void AsyncLogger::update(const RunUpdate& update) {
       spool_->append(update);
     }
   }
+  if (is_end && spool_ != nullptr && !spool_->empty())
+    log_warning("run " + run_id_ + " has ended; `ivory sync` sends what waits in " + spool_->path().string());
   throw_first_error();
 }
 

@@ -23,6 +23,30 @@ std::string variable_or(const char* name, std::string_view fallback) {
   return std::string(value == nullptr || *value == '\0' ? fallback : std::string_view(value));
 }
 
+// As MLflow reads its variables that are true or false.
+bool is_set(const char* name) {
+  const std::string text = variable_or(name, "false");
+  for (const std::string_view yes : {"true", "True", "TRUE", "1"})
+    if (text == yes) return true;
+  for (const std::string_view no : {"false", "False", "FALSE", "0"})
+    if (text == no) return false;
+  throw Error(ErrorCode::kInvalidArgument,
+              "environment variable " + std::string(name) + ": found '" + text + "', expected true or false");
+}
+
+// The experiment of runs that name none: MLFLOW_EXPERIMENT_NAME, MLFLOW_EXPERIMENT_ID, else Default.
+std::string experiment_of_environment(TrackingStore& store) {
+  const std::string name = variable_or("MLFLOW_EXPERIMENT_NAME", "");
+  const std::string id = variable_or("MLFLOW_EXPERIMENT_ID", "");
+  if (id.empty()) return store.find_or_create_experiment(name.empty() ? "Default" : name).id;
+  const ExperimentRecord experiment = store.get_experiment(id);
+  if (!name.empty() && name != experiment.name)
+    throw Error(ErrorCode::kInvalidArgument,
+                "environment variables MLFLOW_EXPERIMENT_NAME and MLFLOW_EXPERIMENT_ID: experiment " + id +
+                    " is named '" + experiment.name + "', found '" + name + "'");
+  return experiment.id;
+}
+
 // A run waits no minutes for a server: what cannot be sent waits in the spool.
 constexpr int kMaxRetries = 1;
 
@@ -89,19 +113,16 @@ TrackingClient::TrackingClient(ClientOptions options) : options_(std::move(optio
 
 ActiveRun TrackingClient::start_run(const StartRun& start) const {
   CreateRun create;
-  create.experiment_id =
-      store_
-          ->find_or_create_experiment(
-              start.experiment.empty() ? variable_or("MLFLOW_EXPERIMENT_NAME", "Default") : start.experiment)
-          .id;
+  create.experiment_id = start.experiment.empty() ? experiment_of_environment(*store_)
+                                                  : store_->find_or_create_experiment(start.experiment).id;
   create.name = start.run_name;
   create.tags = run_context_tags(directory_of(options_));
   add_context(create.tags);
   if (!start.description.empty()) create.tags.push_back({std::string(kNoteTag), start.description});
   create.tags.insert(create.tags.end(), start.tags.begin(), start.tags.end());
   create.parent_run_id = start.parent_run_id;
-  const bool wanted = variable_or("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "false") == "true";
-  return activate(store_->create_run(create), start.system_metrics || wanted);
+  const bool system_metrics = start.system_metrics || is_set("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING");
+  return activate(store_->create_run(create), system_metrics);
 }
 
 ActiveRun TrackingClient::resume_run(std::string_view run_id) const {

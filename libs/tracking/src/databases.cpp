@@ -336,6 +336,11 @@ SchemaHead parse_schema_head(std::string_view name) {
 }
 
 void create_database(std::string_view uri, SchemaHead head, const StoreOptions& options) {
+  const std::string_view scheme = uri.substr(0, uri.find_first_of(":+"));
+  if (uri.find(':') != std::string_view::npos && scheme != "sqlite" && scheme != "postgresql")
+    throw Error(ErrorCode::kUnsupported, "tracking URI " + in_quotes(shown_uri(uri)) +
+                                             " names no database; expected sqlite:///FILE or "
+                                             "postgresql://USER@HOST/NAME");
   if (head != kNewestSchemaHead)
     check_is_sqlite(uri, "made at the schema of MLflow " + std::string(to_text(head)));
   if (store_exists(uri, options))

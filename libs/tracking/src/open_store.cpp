@@ -78,19 +78,42 @@ std::vector<std::string> names_of(std::span<const StoreScheme> further) {
   return names;
 }
 
+// Of a path, which MLflow takes for a folder: as a URI that would do, if there is one.
+std::string uri_of_path(std::string_view path, const std::vector<std::string>& known) {
+  for (const std::string_view ending : {".db", ".sqlite", ".sqlite3"})
+    if (path.ends_with(ending)) return "sqlite:///" + std::string(path);
+  const bool knows_folders = std::ranges::find(known, "file") != known.end();
+  return knows_folders && !path.empty() ? "file:" + std::string(path) : std::string();
+}
+
+[[noreturn]] void refuse_scheme(std::string_view uri, const std::vector<std::string>& known) {
+  const std::string named = "tracking URI '" + shown_uri(uri) + "'";
+  // The command knows folders; a program asks for them.
+  const bool lacks_folders = uri.starts_with("file:");
+  const std::string supported =
+      " (supported: " + join(known) + (lacks_folders ? "; folders by the library tracking_file)" : ")");
+  if (uri.find(':') != std::string_view::npos) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        named + ": unknown scheme" + did_you_mean(uri.substr(0, uri.find(':')), known, 0) + supported);
+  }
+  const std::string meant = uri_of_path(uri, known);
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      named + " has no scheme" + (meant.empty() ? "" : "; did you mean '" + meant + "'?") + supported);
+}
+
 const StoreScheme& get_scheme(std::string_view uri, std::span<const StoreScheme> further) {
-  const std::string_view name = uri.substr(0, uri.find(':'));
+  // Without "+driver", which SQLAlchemy's URLs may have.
+  const std::string_view name = uri.substr(0, std::min(uri.find(':'), uri.find("+psycopg")));
   const auto is_asked_for = [&](const StoreScheme& scheme) {
-    return uri.size() > name.size() && scheme.name == name;
+    return uri.find(':') != std::string_view::npos && scheme.name == name;
   };
   const auto* const own = std::find_if(kSchemes.begin(), kSchemes.end(), is_asked_for);
   if (own != kSchemes.end()) return *own;
   const auto other = std::find_if(further.begin(), further.end(), is_asked_for);
   if (other != further.end()) return *other;
-  const auto known = names_of(further);
-  throw Error(ErrorCode::kInvalidArgument, "tracking URI '" + std::string(uri) + "': unknown scheme" +
-                                               did_you_mean(name, known) + " (supported: " + join(known) +
-                                               ")");
+  refuse_scheme(uri, names_of(further));
 }
 
 }  // namespace
@@ -101,6 +124,17 @@ std::shared_ptr<TrackingStore> open_store(std::string_view uri, const StoreOptio
 
 bool store_exists(std::string_view uri, const StoreOptions& options) {
   return get_scheme(uri, options.further).exists(uri, options);
+}
+
+std::string shown_uri(std::string_view uri) {
+  std::string shown(uri);
+  const auto scheme = shown.find("://");
+  if (scheme == std::string::npos) return shown;
+  const auto user = scheme + 3;
+  const auto at = shown.substr(0, shown.find('/', user)).rfind('@');
+  const auto colon = shown.find(':', user);
+  if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, "***");
+  return shown;
 }
 
 std::vector<std::string> store_schemes() { return names_of({}); }

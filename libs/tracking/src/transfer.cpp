@@ -55,6 +55,23 @@ struct MovingExperiment {
   std::map<std::string, RunRecord> present;  // runs of the target, by origin
 };
 
+// Those that are named, all if none is.
+std::vector<ExperimentRecord> experiments_of(const TransferEnd& from, const std::vector<std::string>& names) {
+  std::vector<ExperimentRecord> all = from.store->list_experiments(ViewType::kAll);
+  if (names.empty()) return all;
+  std::vector<std::string> known;
+  for (const ExperimentRecord& experiment : all) known.push_back(experiment.name);
+  std::vector<ExperimentRecord> found;
+  for (const std::string& name : names) {
+    const auto at = std::ranges::find(all, name, &ExperimentRecord::name);
+    if (at == all.end())
+      throw Error(ErrorCode::kNotFound, "there is no experiment '" + name + "' in " +
+                                            shown_uri(from.tracking_uri) + did_you_mean(name, known));
+    found.push_back(*at);
+  }
+  return found;
+}
+
 class Transfer {
  public:
   Transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options)
@@ -74,24 +91,8 @@ class Transfer {
   }
 
  private:
-  [[nodiscard]] std::vector<ExperimentRecord> wanted() const {
-    std::vector<ExperimentRecord> all = from_.store->list_experiments(ViewType::kAll);
-    if (options_.experiments.empty()) return all;
-    std::vector<std::string> names;
-    for (const ExperimentRecord& experiment : all) names.push_back(experiment.name);
-    std::vector<ExperimentRecord> found;
-    for (const std::string& name : options_.experiments) {
-      const auto at = std::ranges::find(all, name, &ExperimentRecord::name);
-      if (at == all.end())
-        throw Error(ErrorCode::kNotFound, "there is no experiment '" + name + "' in " + from_.tracking_uri +
-                                              did_you_mean(name, names));
-      found.push_back(*at);
-    }
-    return found;
-  }
-
   void read_source() {
-    for (ExperimentRecord& record : wanted()) {
+    for (ExperimentRecord& record : experiments_of(from_, options_.experiments)) {
       MovingExperiment experiment{.source = std::move(record), .runs = {}, .target = {}, .present = {}};
       const std::string& id = experiment.source.id;
       experiment.runs =
@@ -304,14 +305,24 @@ class Transfer {
   std::set<std::string> made_;             // by id
 };
 
+void make_folder(const fs::path& folder) {
+  std::error_code why;
+  fs::create_directories(folder, why);
+  if (why) throw Error(ErrorCode::kIo, "cannot make the folder '" + folder.string() + "': " + why.message());
+}
+
 }  // namespace
 
 TransferEnd open_exported(const fs::path& folder, bool read_only) {
   const fs::path whole = fs::absolute(folder).lexically_normal();
+  if (fs::is_regular_file(whole))
+    throw Error(ErrorCode::kInvalidArgument,
+                "'" + folder.string() + "' is a file; expected a folder, or a tracking URI: sqlite:///" +
+                    folder.string());
   if (read_only && !fs::exists(whole / "mlflow.db"))
     throw Error(ErrorCode::kNotFound,
                 "'" + folder.string() + "' holds no exported experiments (no mlflow.db)");
-  if (!read_only) fs::create_directories(whole);
+  if (!read_only) make_folder(whole);
   StoreOptions options{.working_directory = whole};
   if (read_only) options.access = Access::kReadOnly;
   return {.store = open_store(kDefaultTrackingUri, options),
@@ -321,6 +332,10 @@ TransferEnd open_exported(const fs::path& folder, bool read_only) {
 
 TransferReport transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options) {
   return Transfer(from, to, options).run();
+}
+
+void check_experiments(const TransferEnd& from, const std::vector<std::string>& names) {
+  if (!names.empty()) static_cast<void>(experiments_of(from, names));
 }
 
 }  // namespace ivory::tracking

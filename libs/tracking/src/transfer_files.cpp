@@ -1,7 +1,9 @@
 #include "transfer_files.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
@@ -38,6 +40,19 @@ std::map<std::string, std::int64_t> files_of(const ArtifactStore& artifacts) {
   return files;
 }
 
+bool have_same_bytes(const fs::path& one, const fs::path& other) {
+  std::ifstream first(one, std::ios::binary), second(other, std::ios::binary);
+  constexpr std::size_t kPiece = 1 << 16;
+  std::string a(kPiece, '\0'), b(kPiece, '\0');
+  while (first && second) {
+    first.read(a.data(), kPiece);
+    second.read(b.data(), kPiece);
+    const auto count = first.gcount();
+    if (count != second.gcount() || !std::equal(a.begin(), a.begin() + count, b.begin())) return false;
+  }
+  return !first && !second;
+}
+
 }  // namespace
 
 std::unique_ptr<ArtifactStore> artifacts_of(const TransferEnd& end, const RunRecord& run) {
@@ -53,16 +68,24 @@ std::size_t copy_files(const ArtifactStore& from, ArtifactStore& to) {
   const std::map<std::string, std::int64_t> files = files_of(from);
   if (files.empty()) return 0;
   const std::map<std::string, std::int64_t> there = files_of(to);
-  const TemporaryFolder folder;
+  const TemporaryFolder folder, compared;
   std::size_t copied = 0;
   for (const auto& [path, size] : files) {
-    const auto same = there.find(path);
-    if (same != there.end() && size >= 0 && same->second == size) continue;
-    const fs::path file = folder.path() / fs::path(path).filename();
+    const fs::path name = fs::path(path).filename();
+    const fs::path file = folder.path() / name;
     from.download(path, file);
-    to.log_artifact(file, fs::path(path).parent_path().generic_string());
+    const auto present = there.find(path);
+    bool is_there = present != there.end() && (size < 0 || present->second == size);
+    if (is_there) {
+      to.download(path, compared.path() / name);
+      is_there = have_same_bytes(file, compared.path() / name);
+      fs::remove(compared.path() / name);
+    }
+    if (!is_there) {
+      to.log_artifact(file, fs::path(path).parent_path().generic_string());
+      ++copied;
+    }
     fs::remove(file);
-    ++copied;
   }
   return copied;
 }

@@ -12,7 +12,8 @@ namespace ivory::tracking {
 [[nodiscard]] std::unique_ptr<ArtifactStore> artifacts_of(const TransferEnd& end, const RunRecord& run);
 [[nodiscard]] std::unique_ptr<ArtifactStore> artifacts_of(const TransferEnd& end, const LoggedModel& model);
 
-// Copies the files that are not there in their size. Returns how many that were.
+// Copies the files that are not there with the same bytes: the states of a run that went on since have the
+// sizes they had. Returns how many that were.
 std::size_t copy_files(const ArtifactStore& from, ArtifactStore& to);
 
 }  // namespace ivory::tracking

@@ -2,9 +2,11 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <ivory/base/error.h>
 
@@ -40,6 +42,13 @@ bool flag_or(const char* name, bool fallback) {
   refuse(name, *text, "true or false");
 }
 
+std::string path_or_none(const char* name) {
+  const std::string path = variable(name).value_or("");
+  std::error_code ignored;
+  if (!path.empty() && !std::filesystem::exists(path, ignored)) refuse(name, path, "a file that is there");
+  return path;
+}
+
 }  // namespace
 
 net::HttpOptions http_options_from_environment() {
@@ -57,8 +66,8 @@ net::HttpOptions http_options_from_environment() {
   }
   options.token = variable("MLFLOW_TRACKING_TOKEN").value_or("");
   options.verify_tls = !flag_or("MLFLOW_TRACKING_INSECURE_TLS", false);
-  options.server_certificates = variable("MLFLOW_TRACKING_SERVER_CERT_PATH").value_or("");
-  options.client_certificate = variable("MLFLOW_TRACKING_CLIENT_CERT_PATH").value_or("");
+  options.server_certificates = path_or_none("MLFLOW_TRACKING_SERVER_CERT_PATH");
+  options.client_certificate = path_or_none("MLFLOW_TRACKING_CLIENT_CERT_PATH");
   return options;
 }
 

@@ -138,7 +138,9 @@ void ProxyArtifactStore::write(std::string_view path, std::string_view bytes) {
 }
 
 void ProxyArtifactStore::log_artifact(const fs::path& file, std::string_view folder) {
-  if (!fs::is_regular_file(file)) throw Error(ErrorCode::kNotFound, "no file '" + file.string() + "' to log");
+  if (!fs::is_regular_file(file))
+    throw Error(ErrorCode::kNotFound, "no file '" + file.string() + "' to log" +
+                                          (fs::is_directory(file) ? ": it is a folder" : ""));
   const std::string path = joined(folder, file.filename().string());
   static_cast<void>(send(
       {.method = "PUT", .path = path_of(path), .content_type = "application/octet-stream", .body_file = file},
@@ -147,7 +149,8 @@ void ProxyArtifactStore::log_artifact(const fs::path& file, std::string_view fol
 
 void ProxyArtifactStore::log_artifacts(const fs::path& source, std::string_view folder) {
   if (!fs::is_directory(source))
-    throw Error(ErrorCode::kNotFound, "no folder '" + source.string() + "' to log");
+    throw Error(ErrorCode::kNotFound, "no folder '" + source.string() + "' to log" +
+                                          (fs::is_regular_file(source) ? ": it is a file" : ""));
   std::error_code why;
   for (fs::recursive_directory_iterator entry(source, why), end; !why && entry != end; entry.increment(why)) {
     if (!entry->is_regular_file()) continue;

@@ -90,6 +90,15 @@ Entity experiment_entity(std::string_view name) {
          "'. Valid entity types are ('attribute', 'tag', 'tags')");
 }
 
+// What may have been meant by a name that is no attribute.
+std::string attribute_hint(std::string_view key, const Language& language, const Names& attributes) {
+  const std::vector<std::string> known(attributes.begin(), attributes.end());
+  std::string near = did_you_mean(key, known, 0);
+  if (!near.empty() || !language.is_for_runs) return near;
+  const std::string name(key);
+  return "; a metric is written metrics." + name + ", a param params." + name + ", a tag tags." + name;
+}
+
 struct Identifier {
   Entity entity;
   std::string written;  // the key as it is written, without quotes
@@ -106,7 +115,7 @@ Identifier parse_identifier(std::string_view text, const Language& language, con
   identifier.written = std::string(bare_key(identifier.written));
   if (identifier.entity == Entity::kAttribute && !has(attributes, identifier.written)) {
     refuse("Invalid attribute key '" + identifier.written + "' specified. Valid keys are '" +
-           set_of_names(attributes) + "'");
+           set_of_names(attributes) + "'" + attribute_hint(identifier.written, language, attributes));
   }
   static const Names kDatasetKeys{"context", "digest", "name"};
   if (identifier.entity == Entity::kDataset && !has(kDatasetKeys, identifier.written)) {

@@ -79,6 +79,7 @@ class AsyncLogger {
   bool send_spooled();
   template <class Send, class Keep>
   void send_or_keep(const Send& send, const Keep& keep);
+  void try_once_more();
   void put_off(std::string_view why);
   void keep(const Batch& batch);
   void note(const std::exception_ptr& error);

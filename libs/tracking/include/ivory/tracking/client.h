@@ -37,8 +37,10 @@ struct ClientOptions {
 };
 
 struct StartRun {
-  std::string experiment = {};  // by name, made if there is none; empty: MLFLOW_EXPERIMENT_NAME, else Default
-  std::string run_name = {};    // empty: the store invents one
+  // By name, made if there is none; empty: that of MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID, else
+  // Default.
+  std::string experiment = {};
+  std::string run_name = {};     // empty: the store invents one
   std::string description = {};  // the tag mlflow.note.content
   std::vector<KeyValue> tags = {};
   std::string parent_run_id = {};

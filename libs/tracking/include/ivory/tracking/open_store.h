@@ -57,6 +57,9 @@ struct StoreScheme {
 // Whether there is anything to open. Makes nothing. Errors: as open_store for the URI itself.
 [[nodiscard]] bool store_exists(std::string_view uri, const StoreOptions& options = {});
 
+// For messages and logs: a password in it is replaced by ***.
+[[nodiscard]] std::string shown_uri(std::string_view uri);
+
 // The schemes that open_store() knows, for messages and for tests over all of them.
 [[nodiscard]] std::vector<std::string> store_schemes();
 

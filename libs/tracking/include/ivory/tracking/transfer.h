@@ -74,12 +74,16 @@ struct TransferReport {
 // Experiments and registered models of a name are one: they are added to. Runs, logged models and versions
 // get new ids, and the tag ivory.origin with the old one; so have experiments that were made for it. Done
 // twice it makes nothing twice, and one that broke off goes on where it was: a run counts as whole when it
-// has ended there as here, a logged model when it has the same status; files that are there in their size are
-// left. Tags of experiments and logged models and all of the registry become what they are here. What was
-// deleted there alone stays deleted. What of the registry the target refuses (kInvalidArgument: a server
-// takes no version that lies in a folder of its own machine) is reported, and the rest goes on. Errors:
-// kNotFound for an experiment that is not there (with the nearest name), kConflict for one that is deleted
-// there alone, those of the stores.
+// has ended there as here, a logged model when it has the same status; files that are there with the same
+// bytes are left. Tags of experiments and logged models and all of the registry become what they are here.
+// What was deleted there alone stays deleted. What of the registry the target refuses (kInvalidArgument: a
+// server takes no version that lies in a folder of its own machine) is reported, and the rest goes on.
+// Errors: kNotFound for an experiment that is not there (with the nearest name), kConflict for one that is
+// deleted there alone, those of the stores.
 TransferReport transfer(const TransferEnd& from, const TransferEnd& to, const TransferOptions& options = {});
+
+// Of a transfer, before its target is made: whether the store has the experiments. Errors: kNotFound for one
+// that it does not have, with the nearest name.
+void check_experiments(const TransferEnd& from, const std::vector<std::string>& names);
 
 }  // namespace ivory::tracking
