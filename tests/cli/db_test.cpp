@@ -34,6 +34,9 @@ TEST_F(DbCli, SaysWhatIsWrong) {
   EXPECT_EQ(version.status, 2);
   EXPECT_THAT(version.err, HasSubstr("2.17, 3.3, 3.11"));
   EXPECT_EQ(ivory({"db", "upgrade", "--mlflow", "3.3", "sqlite:///x.db"}).status, 2);
+  const CommandResult server = ivory({"db", "create", "http://127.0.0.1:9"});
+  EXPECT_EQ(server.status, 2);
+  EXPECT_THAT(server.err, HasSubstr("names no database; expected sqlite:///FILE"));
 }
 
 }  // namespace

@@ -39,6 +39,37 @@ TEST_F(Moving, ExportsWhatIsNewAndImportsItElsewhere) {
   EXPECT_THAT(ivory({"import", "nowhere"}).err, HasSubstr("holds no exported experiments"));
 }
 
+TEST_F(Moving, MakesNothingForWhatIsWrong) {
+  const auto refused = [this](const std::vector<std::string>& words, std::string_view why) {
+    const CommandResult result = ivory(words);
+    EXPECT_EQ(result.status, 2) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(std::string(why)));
+  };
+  refused({"export", "backup"}, "there is nothing to export: no runs yet in sqlite:///mlflow.db");
+  expect_nothing_written();
+  ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  refused({"export", "backup", "tot"}, "did you mean 'toy'");
+  refused({"import", "--from", "sqlite:///mlflow.db", "--to", "sqlite:///other.db", "tot"},
+          "did you mean 'toy'");
+  refused({"import", "mlflow.db"}, "is a file; expected a folder, or a tracking URI: sqlite:///mlflow.db");
+  refused({"export", "toy.yml"}, "is a file; expected a folder");
+  EXPECT_FALSE(std::filesystem::exists(path() / "backup"));
+  EXPECT_FALSE(std::filesystem::exists(path() / "other.db"));
+}
+
+TEST_F(Moving, TwoAtOnceMakeNothingTwice) {
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
+  const std::vector<std::string> words{
+      "import", "--from", "sqlite:///mlflow.db", "--to", "sqlite:///other.db", "--json"};
+  std::vector<std::unique_ptr<RunningCommand>> transfers;
+  for (int i = 0; i < 3; ++i) transfers.push_back(std::make_unique<RunningCommand>(path(), words));
+  for (const auto& transfer : transfers) {
+    const CommandResult result = transfer->wait();
+    EXPECT_EQ(result.status, 0) << result.err;
+  }
+  EXPECT_EQ(ivory_json({"search", "toy", "--tracking-uri", "sqlite:///other.db"}).size(), 5U);
+}
+
 TEST_F(Moving, TakesFoldersAndStoresOfAnyKindForBothEnds) {
   ASSERT_EQ(ivory({"run", "toy", "-q"}).status, 0);
   EXPECT_EQ(ivory_json({"export", "file:./copy"}).at("runs_made").as_int(), 1);
@@ -126,8 +157,14 @@ TEST_F(Moving, MakesRunsOfflineAndKeepsThemUntilTheServerIsThere) {
   ASSERT_EQ(ivory({"run", "toy", "-q", "--tracking-uri", nobody_, "--offline"}).status, 0);
   EXPECT_TRUE(std::filesystem::exists(path() / ".ivory/offline.db"));
   EXPECT_FALSE(std::filesystem::exists(path() / "mlflow.db"));
-  EXPECT_NE(ivory({"sync", "--tracking-uri", nobody_}).status, 0);
-  // Any store will do.
+  const CommandResult away = ivory({"sync", "--tracking-uri", nobody_});
+  EXPECT_EQ(away.status, 1);
+  EXPECT_THAT(away.err, testing::Not(HasSubstr("ivory sync"))) << "that is what was called";
+  const CommandResult nowhere = ivory({"sync"});
+  EXPECT_EQ(nowhere.status, 2);
+  EXPECT_THAT(nowhere.err, HasSubstr("no server is named"));
+  EXPECT_FALSE(std::filesystem::exists(path() / "mlflow.db"));
+  // Any store will do that is named.
   const Params sent = ivory_json({"sync", "--tracking-uri", "sqlite:///far.db"});
   EXPECT_EQ(sent.at("runs_made").as_int(), 1);
   EXPECT_EQ(ivory_json({"sync", "--tracking-uri", "sqlite:///far.db"}).at("runs_present").as_int(), 1);

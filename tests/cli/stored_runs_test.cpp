@@ -168,9 +168,44 @@ TEST_F(StoredRunsCli, DeletedRunsLeaveTheListingsAndComeBack) {
   EXPECT_EQ(count({}), 0U);
   EXPECT_EQ(ivory_json({"restore", task}).size(), 7U);
   EXPECT_EQ(count({}), 7U);
+  // By their names, too; those that are there need nothing.
+  EXPECT_EQ(ivory_json({"delete", "toy/task#0"}).size(), 7U);
+  EXPECT_THAT(ivory({"restore", "toy/run#22"}).err, HasSubstr("no deleted run 'toy/run#22'; did you mean"));
+  EXPECT_EQ(ivory_json({"restore", "toy/task#0"}).size(), 7U);
+  EXPECT_THAT(ivory({"restore", task}).err, HasSubstr("nothing to do: task#0 is active already"));
+  EXPECT_EQ(count({}), 7U);
   // A name that is wrong changes nothing.
   EXPECT_EQ(ivory({"delete", "toy/run#0", "toy/run#99"}).status, 2);
   EXPECT_EQ(count({}), 7U);
+}
+
+TEST_F(StoredRunsCli, AreShownWhileTheUsersClassesCannotBeBuilt) {
+  run_task();
+  const std::string client = read("client.yml");
+  write("client.yml", "modules: [nowhere.cpp]\nobjective: {lr: toy.suggest}\n");
+  EXPECT_EQ(ivory({"run", "toy"}).status, 2);
+  EXPECT_EQ(count({}), 7U);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"experiments"},
+                                             {"compare", "toy/run#0", "toy/run#1"},
+                                             {"gc", "--stale"},
+                                             {"export", "backup"},
+                                             {"delete", "toy/run#0"},
+                                             {"restore", "toy/run#0"},
+                                             {"sync"}}) {
+    const CommandResult result = ivory(words);
+    EXPECT_EQ(result.status, 0) << words.front() << ": " << result.err;
+  }
+  // What is wrong in the rest of the file is said all the same.
+  write("client.yml", "trackr: {tracking_uri: 'sqlite:///far.db'}\n");
+  EXPECT_THAT(ivory({"search"}).err, HasSubstr("did you mean 'tracker'"));
+}
+
+TEST_F(StoredRunsCli, SaysWhatMayHaveBeenMeantByANameThatIsNoAttribute) {
+  run_task();
+  EXPECT_THAT(ivory({"search", "--filter", "statu = 'FINISHED'"}).err, HasSubstr("did you mean 'status'?"));
+  EXPECT_THAT(ivory({"search", "--order-by", "val_loss"}).err,
+              HasSubstr("a metric is written metrics.val_loss, a param params.val_loss"));
 }
 
 TEST_F(StoredRunsCli, GcRemovesRowsAndArtifactsOfWhatWasDeletedLongAgo) {

@@ -130,7 +130,9 @@ const std::vector<CommandEntry>& command_table() {
        "  ivory delete digits/run#3\n"
        "  ivory delete digits/task#0    with its runs\n",
        &make_delete_command},
-      {"restore", "RUN …", "deleted runs come back", "  ivory restore 51d5fbd4b2d24b9f8d5f7a3f1e0c9b8a\n",
+      {"restore", "RUN …", "deleted runs come back",
+       "  ivory restore digits/run#3\n"
+       "  ivory restore 51d5fbd4        by the beginning of its id\n",
        &make_restore_command},
       {"gc", "--stale, --older-than", "close the runs whose process is gone, remove what is deleted or sent",
        "  ivory gc --stale              runs shown as STALE become FAILED\n"

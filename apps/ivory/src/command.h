@@ -33,6 +33,8 @@ class Command {
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   [[nodiscard]] bool json() const noexcept { return json_; }
   [[nodiscard]] bool quiet() const noexcept { return quiet_; }
+  [[nodiscard]] bool is_tracking_uri_given() const noexcept { return !tracking_uri_.empty(); }
+  [[nodiscard]] bool is_offline() const noexcept { return offline_; }
   // Writes to stdout. Errors: kIo if it cannot be written.
   static void print(std::string_view text);
 

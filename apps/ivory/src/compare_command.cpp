@@ -72,7 +72,7 @@ class CompareCommand : public Command {
     if (names_.size() < 2)
       throw Error(ErrorCode::kInvalidArgument,
                   "give two runs or more: `ivory compare digits/run#0 digits/run#1`");
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     std::vector<tracking::RunRecord> runs;
     for (const std::string& name : names_) runs.push_back(client.resolve_run(name));
     const Lines params = params_of(client, runs);

@@ -19,7 +19,7 @@ class LifecycleCommand : public Command {
   void declare(Options& options) override { options.words("RUN", names_, help_); }
 
   int execute() override {
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     if (names_.empty()) throw Error(ErrorCode::kInvalidArgument, "say which runs; see --help");
     std::vector<RunRecord> runs;
     for (const std::string& name : names_) add(client, name, runs);
@@ -36,13 +36,18 @@ class LifecycleCommand : public Command {
  private:
   // All are found before the first is changed.
   void add(const Client& client, const std::string& name, std::vector<RunRecord>& runs) const {
-    RunRecord run = client.resolve_run(name);
+    RunRecord run = client.resolve_run(name, view_);
     tracking::RunQuery nested;
     nested.parent_run_id = run.run_id;
     nested.view = view_;
     nested.with_metrics = nested.with_params = false;
     std::vector<RunRecord> more = client.tracker()->open_read_only()->list_runs(nested);
-    runs.push_back(std::move(run));
+    const auto wanted = view_ == tracking::ViewType::kDeletedOnly ? tracking::LifecycleStage::kDeleted
+                                                                  : tracking::LifecycleStage::kActive;
+    if (run.lifecycle_stage != wanted && more.empty())
+      throw Error(ErrorCode::kConflict, "nothing to do: " + run.name + " is " +
+                                            std::string(tracking::to_text(run.lifecycle_stage)) + " already");
+    if (run.lifecycle_stage == wanted) runs.push_back(std::move(run));
     runs.insert(runs.end(), more.begin(), more.end());
   }
 
@@ -80,7 +85,7 @@ class RestoreCommand : public LifecycleCommand {
  public:
   RestoreCommand()
       : LifecycleCommand(tracking::ViewType::kDeletedOnly,
-                         "whole ids of deleted runs, or tasks with their runs") {}
+                         "deleted runs, or tasks with their runs: digits/run#3, the beginning of an id") {}
 
  private:
   void change(tracking::TrackingStore& store, const RunRecord& run) const override {

@@ -73,7 +73,7 @@ class ExperimentsCommand : public Command {
     const auto most = checked_max(max_);
     static_cast<void>(tracking::parse_experiment_filter(search_.filter));
     static_cast<void>(tracking::parse_experiment_order(search_.order_by));
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     std::vector<ExperimentRecord> found;
     std::vector<Activity> activities;
     if (client.tracker()->exists()) {
@@ -110,7 +110,7 @@ class ExperimentsCommand : public Command {
     if (experiments.empty()) {
       const bool restricted = !search_.filter.empty() || search_.view == ViewType::kDeletedOnly;
       return (restricted ? "No experiment fits" : "There are no experiments yet") +
-             (" in " + client.tracker()->tracking_uri() + ".\n");
+             (" in " + client.tracker()->shown_uri() + ".\n");
     }
     Table table({"id", "experiment", "stage", "runs", "last start", "created"});
     for (std::size_t i = 0; i < experiments.size(); ++i) {

@@ -46,7 +46,7 @@ class GcCommand : public Command {
                   "say what to put in order: `ivory gc --stale`, `ivory gc --older-than 30d`");
     std::optional<std::chrono::milliseconds> age;
     if (!age_.empty()) age = parse_duration(age_, "--older-than", "an age such as 30d, 12h or 0s");
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     Tracker& tracker = *client.tracker();
     Done done;
     if (stale_) done.closed = close_stale(client);
@@ -117,7 +117,7 @@ class GcCommand : public Command {
           files.kept, files.kept == 1 ? "run keeps its" : "runs keep their");
     }
     if (tracker.is_remote())
-      text += "Deleted runs are removed for good where the store of " + tracker.tracking_uri() +
+      text += "Deleted runs are removed for good where the store of " + tracker.shown_uri() +
               " lies: `ivory gc` there, with --tracking-uri its URI.\n";
     return text;
   }

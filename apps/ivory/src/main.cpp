@@ -23,6 +23,11 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kInterrupted = 130;
 
+// Options that any command takes and that take a value.
+bool takes_value(std::string_view word) {
+  return word == "-C" || word == "--directory" || word == "--tracking-uri";
+}
+
 // The command's name and what follows; options that came before it (`-C DIR`) come after it.
 struct Call {
   std::string command;
@@ -33,9 +38,8 @@ Call split(const std::vector<std::string>& words) {
   Call call;
   std::size_t at = 0;
   while (at < words.size() && words[at].starts_with("-")) {
-    const bool takes_value = words[at] == "-C" || words[at] == "--directory";
     call.arguments.push_back(words[at++]);
-    if (takes_value && at < words.size()) call.arguments.push_back(words[at++]);
+    if (takes_value(words[at - 1]) && at < words.size()) call.arguments.push_back(words[at++]);
   }
   if (at < words.size()) call.command = words[at++];
   call.arguments.insert(call.arguments.end(), words.begin() + static_cast<std::ptrdiff_t>(at), words.end());

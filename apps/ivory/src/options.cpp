@@ -93,12 +93,13 @@ void Options::option(std::string_view names, std::vector<std::string>& values, s
 
 void Options::choice(std::string_view names, std::string& value, std::vector<std::string> choices,
                      std::string_view help) {
+  const std::string all = " (" + join(choices) + ")";
   const auto check = [choices = std::move(choices)](const std::string& text) {
     for (const std::string& choice : choices)
       if (choice == text) return std::string();
     return "'" + text + "' is none of " + join(choices) + did_you_mean(text, choices, 0);
   };
-  parser_->app.add_option(std::string(names), value, std::string(help))
+  parser_->app.add_option(std::string(names), value, std::string(help) + all)
       ->check(CLI::Validator(check, ""))
       ->type_name("MODE")
       ->capture_default_str();

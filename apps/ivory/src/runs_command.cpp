@@ -23,10 +23,10 @@ Engine parse_engine(const std::string& name) {
 
 std::string hints(const Client& client, const std::string& name) {
   if (client.tracker() == nullptr) return {};
-  const std::string& uri = client.tracker()->tracking_uri();
-  return fmt::format(
-      "\nRecorded in {}. To see the runs: `ivory search {}`, or `mlflow ui --backend-store-uri {}`.\n", uri,
-      name, uri);
+  const std::string uri = client.tracker()->shown_uri();
+  std::string text = fmt::format("\nRecorded in {}. To see the runs: `ivory search {}`", uri, name);
+  if (!client.tracker()->is_remote()) text += fmt::format(", or `mlflow ui --backend-store-uri {}`", uri);
+  return text + ".\n";
 }
 
 // Tells how to go on with what was interrupted, or has failed.
@@ -89,7 +89,7 @@ void RunsCommand::print_report(const Client& client, const std::string& name, co
                                const Task* task, const std::vector<RunOutcome>& outcomes) const {
   if (json()) {
     Params document{{"experiment", name}};
-    if (client.tracker() != nullptr) document.set("tracking_uri", client.tracker()->tracking_uri());
+    if (client.tracker() != nullptr) document.set("tracking_uri", client.tracker()->shown_uri());
     if (task != nullptr) document.set("task", {{"id", task->id()}, {"name", task->name()}});
     const Params numbers = report_params(outcomes);
     for (const auto& [key, value] : numbers.items()) document.set(key, value);

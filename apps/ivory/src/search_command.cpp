@@ -104,7 +104,7 @@ class SearchCommand : public Command {
     search_.params = read_conditions({conditions, words_.end()});
     search_.view = parse_view(view_);
     search_.max_results = checked_max(max_);
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     if (json()) {
       print_json(client);
     } else {
@@ -176,7 +176,7 @@ class SearchCommand : public Command {
   }
 
   [[nodiscard]] std::string nothing(const Client& client) const {
-    const std::string where = " in " + client.tracker()->tracking_uri() + ".\n";
+    const std::string where = " in " + client.tracker()->shown_uri() + ".\n";
     const bool restricted = !search_.params.empty() || search_.parent_only || search_.nested_only ||
                             !search_.filter.empty() || search_.view == tracking::ViewType::kDeletedOnly;
     return (restricted ? "No run fits" : "There are no runs yet") + where;

@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <iostream>
 #include <limits>
 #include <optional>
@@ -46,14 +48,36 @@ std::vector<std::string> split_list(const std::string& text) {
   return words;
 }
 
-// Whole lines, from several threads, to a file that others may move away and cut.
+// Names as they stand in a Host header: a browser sends no others.
+std::vector<std::string> host_patterns(const std::string& text) {
+  std::vector<std::string> hosts = split_list(text);
+  for (const std::string& host : hosts) {
+    if (host.find('/') != std::string::npos)
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "--allowed-hosts: expected a name such as lab.example or *.lab.example, found '" + host + "'");
+  }
+  return hosts;
+}
+
+// Origins as they stand in an Origin header: the scheme, the host, a port if it is another, and no more.
+std::vector<std::string> origin_patterns(const std::string& text) {
+  std::vector<std::string> origins = split_list(text);
+  for (const std::string& origin : origins) {
+    const auto scheme = origin.find("://");
+    const bool is_whole = scheme != std::string::npos && scheme > 0 && scheme + 3 < origin.size() &&
+                          origin.find('/', scheme + 3) == std::string::npos;
+    if (origin != "*" && !is_whole)
+      throw Error(ErrorCode::kInvalidArgument,
+                  "--cors: expected an origin such as https://lab.example, or *, found '" + origin + "'");
+  }
+  return origins;
+}
+
+// Whole lines, from several threads, to a file that others may cut, or move away and have opened again.
 class LineLog {
  public:
-  explicit LineLog(const fs::path& path) : path_(path), descriptor_(open(path)) {
-    if (descriptor_ < 0)
-      throw Error(ErrorCode::kIo,
-                  "cannot write '" + path.string() + "': " + std::generic_category().message(errno));
-  }
+  explicit LineLog(fs::path path) : path_(std::move(path)), descriptor_(open()) {}
   ~LineLog() {
     if (descriptor_ != STDOUT_FILENO) ::close(descriptor_);
   }
@@ -66,11 +90,22 @@ class LineLog {
       log_warning("cannot write '" + path_.string() + "'");
   }
 
+  // The descriptor stays what it is: whoever writes at this moment writes to the old file or the new one.
+  void open_again() const {
+    if (descriptor_ == STDOUT_FILENO) return;
+    const int fresh = open();
+    ::dup3(fresh, descriptor_, O_CLOEXEC);
+    ::close(fresh);
+  }
+
  private:
-  static int open(const fs::path& path) {
+  [[nodiscard]] int open() const {
     constexpr int kMode = 0640;
-    return path == "-" ? STDOUT_FILENO
-                       : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kMode);
+    if (path_ == "-") return STDOUT_FILENO;
+    const int descriptor = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kMode);
+    if (descriptor >= 0) return descriptor;
+    throw Error(ErrorCode::kIo,
+                "cannot write '" + path_.string() + "': " + std::generic_category().message(errno));
   }
 
   fs::path path_;
@@ -86,6 +121,25 @@ void give_memory_back() {
   mallopt(M_TRIM_THRESHOLD, kKept);
   mallopt(M_ARENA_MAX, kArenas);
   // NOLINTEND(concurrency-mt-unsafe)
+}
+
+// A line of stdin; on a terminal it is asked for, and not shown.
+std::string read_password() {
+  termios shown{};
+  const bool is_terminal = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &shown) == 0;
+  if (is_terminal) {
+    std::fputs("Password: ", stderr);
+    termios hidden = shown;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  }
+  std::string password;
+  std::getline(std::cin, password);
+  if (is_terminal) {
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    std::fputs("\n", stderr);
+  }
+  return password;
 }
 
 // The signals that a server lives by, taken one by one instead of striking some thread.
@@ -160,20 +214,21 @@ class ServerCommand : public Command {
         "--default-artifact-root", artifact_root_, "URI",
         "where new experiments keep their artifacts (default: mlflow-artifacts:, through this server)");
     options.option(
-        "--local-artifacts", local_artifacts_, "DIR,…",
+        "--local-artifacts", local_artifacts_, "DIR,..",
         "further folders whose artifacts are served, by their paths in the store (default: mlruns)");
     options.option("--host", host_, "ADDRESS", "where to listen (default: 127.0.0.1)");
-    options.option("--port", port_, "PORT", "(default: 5000; 0: a free one)");
+    options.option("--port", port_, "PORT", "where to listen (default: 5000; 0: a free one)");
     options.option("--workers", workers_, "N", "threads that answer (default: 8)");
     options.option(
-        "--allowed-hosts", allowed_hosts_, "NAME,…",
+        "--allowed-hosts", allowed_hosts_, "NAME,..",
         "names the server may be called by, with * in them (default: this machine and private addresses)");
-    options.option("--cors", cors_, "ORIGIN,…", "web pages that may call, as https://lab.example, or *");
+    options.option("--cors", cors_, "ORIGIN,..", "web pages that may call, as https://lab.example, or *");
     options.option("--auth", users_, "FILE", "users, tokens and what each may do; read again on SIGHUP");
     options.flag("--read-only", read_only_, "refuse what would write");
     options.choice("--durability", durability_, {"process", "full"},
                    "what is written survives: the death of the process, or a power cut, too");
-    options.option("--access-log", access_log_, "FILE", "a line of JSON for each answer; - is stdout");
+    options.option("--access-log", access_log_, "FILE",
+                   "a line of JSON for each answer; - is stdout; opened again on SIGHUP");
     options.option("--certificate", certificate_, "FILE", "PEM: HTTPS alone, with --private-key");
     options.option("--private-key", private_key_, "FILE", "PEM");
     options.flag("--hash-password", hash_password_, "print the hash of the password on stdin, and end");
@@ -183,6 +238,10 @@ class ServerCommand : public Command {
   int execute() override {
     if (hash_password_) return print_password_hash();
     if (new_token_) return print_token();
+    if (is_tracking_uri_given() || is_offline())
+      throw Error(ErrorCode::kInvalidArgument,
+                  "--tracking-uri and --offline are of commands that record runs; the store of a server is "
+                  "--backend-store-uri");
     give_memory_back();
     storage::stop_counting_sqlite_memory();
     const Signals signals;
@@ -198,9 +257,8 @@ class ServerCommand : public Command {
     running = &server;  // NOLINT(clang-analyzer-deadcode.DeadStores): `answering` holds a reference to it
     warn_if_open();
     server.start();
-    print(fmt::format("Serving {} at {}://{}:{}\n", store_uri_, certificate_.empty() ? "http" : "https",
-                      host_, server.port()));
-    serve(signals, api);
+    print_place(server.port());
+    serve(signals, api, log_.get());
     // A second signal ends the process at once.
     signals.strike_again();
     server.stop();
@@ -208,32 +266,55 @@ class ServerCommand : public Command {
   }
 
  private:
-  static void serve(const Signals& signals, server::Api& api) {
+  // Until a signal ends it.
+  static void serve(const Signals& signals, server::Api& api, const LineLog* log) {
     while (signals.wait() == SIGHUP) {
       try {
+        if (log != nullptr) log->open_again();
+      } catch (const Error& error) {
+        log_error(std::string("the access log stays where it is: ") + error.what());
+      }
+      try {
         api.reload_users();
-        log_info("the users were read again");
+        log_info("SIGHUP: users and access log, where there are any, were opened again");
       } catch (const Error& error) {
         log_error(std::string("the users stay as they were: ") + error.what());
       }
     }
   }
 
-  static int print_password_hash() {
-    std::string password;
-    std::getline(std::cin, password);
-    print(server::hash_password(password) + "\n");
+  void print_place(std::uint16_t port) const {
+    const std::string host = host_.find(':') == std::string::npos ? host_ : "[" + host_ + "]";
+    const std::string url = fmt::format("{}://{}:{}", certificate_.empty() ? "http" : "https", host, port);
+    const std::string store = tracking::shown_uri(store_uri_);
+    print(json() ? Params{{"store", store}, {"url", url}}.to_json(2) + "\n"
+                 : fmt::format("Serving {} at {}\n", store, url));
+  }
+
+  [[nodiscard]] int print_password_hash() const {
+    const std::string hash = server::hash_password(read_password());
+    print(json() ? Params{{"hash", hash}}.to_json(2) + "\n" : hash + "\n");
     return 0;
   }
 
-  static int print_token() {
+  [[nodiscard]] int print_token() const {
     const std::string token = server::make_token();
-    print("token:  " + token + "\nsha256: " + server::hash_token(token) + "\n");
+    const std::string hash = server::hash_token(token);
+    print(json() ? Params{{"token", token}, {"sha256", hash}}.to_json(2) + "\n"
+                 : "token:  " + token + "\nsha256: " + hash + "\n");
     return 0;
   }
 
   [[nodiscard]] fs::path folder() const { return fs::absolute(directory()).lexically_normal(); }
   [[nodiscard]] fs::path placed(const fs::path& path) const { return (folder() / path).lexically_normal(); }
+
+  [[nodiscard]] fs::path readable(const char* option, const fs::path& path) const {
+    fs::path file = placed(path);
+    if (::access(file.c_str(), R_OK) != 0)
+      throw Error(ErrorCode::kInvalidArgument, fmt::format("{}: cannot read '{}': {}", option, file.string(),
+                                                           std::generic_category().message(errno)));
+    return file;
+  }
 
   // A folder of this machine as root of artifacts.
   [[nodiscard]] bool is_own_root() const { return artifact_root_.find(':') == std::string::npos; }
@@ -255,14 +336,14 @@ class ServerCommand : public Command {
       options.local_artifacts.push_back(placed(path));
     if (is_own_root()) options.local_artifacts.push_back(placed(artifact_root_));
     if (durability_ == "full") options.durability = Durability::kFull;
-    options.allowed_hosts = split_list(allowed_hosts_);
-    options.cors_origins = split_list(cors_);
-    if (!users_.empty()) options.users = placed(users_);
+    options.allowed_hosts = host_patterns(allowed_hosts_);
+    options.cors_origins = origin_patterns(cors_);
+    if (!users_.empty()) server::check_users(options.users = placed(users_));
     options.read_only = read_only_;
     options.connections = [&running] { return running == nullptr ? 0 : running->connections(); };
     if (!access_log_.empty()) {
-      const auto log = std::make_shared<LineLog>(access_log_ == "-" ? access_log_ : placed(access_log_));
-      options.access_log = [log](std::string_view line) { log->write(line); };
+      log_ = std::make_shared<LineLog>(access_log_ == "-" ? access_log_ : placed(access_log_));
+      options.access_log = [log = log_](std::string_view line) { log->write(line); };
     }
     return options;
   }
@@ -280,8 +361,11 @@ class ServerCommand : public Command {
       throw Error(ErrorCode::kInvalidArgument,
                   "--workers: expected 1 to 256, found " + std::to_string(workers));
     options.threads = static_cast<std::size_t>(workers);
-    if (!certificate_.empty()) options.certificate = placed(certificate_);
-    if (!private_key_.empty()) options.private_key = placed(private_key_);
+    if (certificate_.empty() != private_key_.empty())
+      throw Error(ErrorCode::kInvalidArgument,
+                  "--certificate and --private-key go together: found one of them alone");
+    if (!certificate_.empty()) options.certificate = readable("--certificate", certificate_);
+    if (!private_key_.empty()) options.private_key = readable("--private-key", private_key_);
     return options;
   }
 
@@ -302,6 +386,7 @@ class ServerCommand : public Command {
   std::string host_ = "127.0.0.1", allowed_hosts_, cors_, durability_ = "process";
   std::optional<std::int64_t> port_, workers_;
   fs::path users_, access_log_, certificate_, private_key_;
+  std::shared_ptr<const LineLog> log_;
   bool read_only_ = false, hash_password_ = false, new_token_ = false;
 };
 

@@ -21,7 +21,7 @@ std::vector<tracking::RunRecord> stored_runs(const Client& client, const std::st
     std::vector<std::string> names;
     for (const auto& [id, name] : stored_experiments(client)) names.push_back(name);
     throw Error(ErrorCode::kNotFound, "there are no runs of an experiment '" + experiment + "' in " +
-                                          client.tracker()->tracking_uri() + did_you_mean(experiment, names));
+                                          client.tracker()->shown_uri() + did_you_mean(experiment, names));
   }
   query.experiment_ids = {found->id};
   return store->list_runs(query);

@@ -121,7 +121,7 @@ void StudiesCommand::report_study(const Client& client, Study& study, const tuni
   if (json()) {
     Params document{{"experiment", experiment}};
     if (client.tracker() != nullptr) {
-      document.set("tracking_uri", client.tracker()->tracking_uri());
+      document.set("tracking_uri", client.tracker()->shown_uri());
       document.set("study", {{"id", study.id()}, {"name", study.name()}});
     }
     document.set("storage", storage);
@@ -138,7 +138,7 @@ void StudiesCommand::report_study(const Client& client, Study& study, const tuni
     text += fmt::format("\nThe study {} is in {}", tuned.study_name(), storage);
   if (!quiet() && client.tracker() != nullptr)
     text += fmt::format(",\nits runs are nested under {} in {}: `ivory search {} --nested`.\n",
-                        short_name(study), client.tracker()->tracking_uri(), experiment);
+                        short_name(study), client.tracker()->shown_uri(), experiment);
   print(text);
 }
 

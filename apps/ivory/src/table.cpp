@@ -17,8 +17,12 @@ std::size_t width_of(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+// 40537e96 is the beginning of an id: numbers have a sign after their 'e'.
 bool is_number(std::string_view text) {
   const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
+  const auto exponent = digits.find('e');
+  if (exponent != std::string_view::npos && digits.find_first_of("+-", exponent) != exponent + 1)
+    return false;
   return digits == "nan" || digits == "inf" ||
          (!digits.empty() && std::isdigit(static_cast<unsigned char>(digits.front())) != 0 &&
           digits.find_first_not_of("0123456789.e+-") == std::string_view::npos);

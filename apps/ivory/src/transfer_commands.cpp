@@ -1,11 +1,15 @@
 // ivory export, ivory import, ivory sync: experiments from one store to another.
 #include "command.h"
 
-#include <array>
-
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <optional>
+#include <system_error>
 
 #include <ivory/base/error.h>
 #include <ivory/base/log.h>
@@ -26,14 +30,56 @@ using tracking::TransferCounts;
 using tracking::TransferEnd;
 using tracking::TransferReport;
 
+bool is_server(std::string_view uri) { return uri.starts_with("http://") || uri.starts_with("https://"); }
+
+// The folder that the store of an end lies in, if it is one of this machine.
+std::optional<fs::path> folder_of(const TransferEnd& end, const fs::path& directory) {
+  if (!end.artifact_root.empty()) return end.artifact_root.parent_path();
+  std::string_view rest = end.tracking_uri;
+  const auto take = [&rest](std::string_view start) {
+    if (!rest.starts_with(start)) return false;
+    rest.remove_prefix(start.size());
+    return true;
+  };
+  if (take("sqlite:///")) return (fs::absolute(directory) / rest).parent_path();
+  if (!take("file:")) return std::nullopt;
+  if (take("//")) (void)take("localhost");
+  return fs::absolute(directory) / rest;
+}
+
+// Two transfers at once into one store would each make what the other is about to make: the second waits for
+// the first, and finds it there. Between machines nobody waits.
+class TransferLock {
+ public:
+  TransferLock(const TransferEnd& from, const TransferEnd& to, const fs::path& directory) {
+    auto folder = folder_of(to, directory);
+    if (!folder) folder = folder_of(from, directory);
+    if (!folder) return;
+    descriptor_ = ::open(folder->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    log_info("another transfer goes on in '" + folder->string() + "': waiting for its end");
+    while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~TransferLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  TransferLock(const TransferLock&) = delete;
+  TransferLock& operator=(const TransferLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
 // The client's own store; it lives as long as the tracker.
 TransferEnd end_of(Tracker& tracker) {
   return {.store = std::shared_ptr<tracking::TrackingStore>(std::shared_ptr<void>(), &tracker.store()),
           .tracking_uri = tracker.tracking_uri()};
 }
 
-TransferReport transfer_shown(const TransferEnd& from, const TransferEnd& to,
+TransferReport transfer_shown(const TransferEnd& from, const TransferEnd& to, const fs::path& directory,
                               std::vector<std::string> experiments) {
+  const TransferLock lock(from, to, directory);
   std::unique_ptr<Progress> progress;
   tracking::TransferOptions options{.experiments = std::move(experiments)};
   options.on_progress = [&progress](const tracking::TransferProgress& now) {
@@ -130,9 +176,14 @@ class ExportCommand : public TransferCommand {
                   "which, and the models that come from them; all there is otherwise");
   }
   int execute() override {
-    const Client client(directory());
-    return show(
-        transfer_shown(end_of(*client.tracker()), open(path_, tracking::Access::kReadWrite), experiments_));
+    const Client client = Client::of_records(directory());
+    Tracker& tracker = *client.tracker();
+    if (!tracker.exists())
+      throw Error(ErrorCode::kNotFound, "there is nothing to export: no runs yet in " + tracker.shown_uri());
+    const TransferEnd from{.store = tracker.open_read_only(), .tracking_uri = tracker.tracking_uri()};
+    tracking::check_experiments(from, experiments_);
+    const TransferEnd to = open(path_, tracking::Access::kReadWrite);
+    return show(transfer_shown(from, to, directory(), experiments_));
   }
 
  private:
@@ -156,9 +207,11 @@ class ImportCommand : public TransferCommand {
       experiments.erase(experiments.begin());
     }
     const TransferEnd from = open(from_.empty() ? words_.front() : from_, tracking::Access::kReadOnly);
-    if (!to_.empty()) return show(transfer_shown(from, open(to_, tracking::Access::kReadWrite), experiments));
-    const Client client(directory());
-    return show(transfer_shown(from, end_of(*client.tracker()), experiments));
+    tracking::check_experiments(from, experiments);
+    if (!to_.empty())
+      return show(transfer_shown(from, open(to_, tracking::Access::kReadWrite), directory(), experiments));
+    const Client client = Client::of_records(directory());
+    return show(transfer_shown(from, end_of(*client.tracker()), directory(), experiments));
   }
 
  private:
@@ -170,25 +223,29 @@ class SyncCommand : public TransferCommand {
  public:
   void declare(Options&) override {}
   int execute() override {
-    const Client client(directory());
+    const Client client = Client::of_records(directory());
     spools_ = tracking::sync_spools(client.directory() / ".ivory" / "spool");
     states_ = sync_states(client.directory());  // after the ends of the runs
     for (const std::string& failure : spools_.failures) log_error(failure);
     for (const std::string& failure : states_.failures) log_error(failure);
-    Tracker& tracker = *client.tracker();
-    std::optional<TransferReport> offline;
-    if (fs::exists(tracker.offline_database())) {
-      const TransferEnd from{
-          tracking::open_store(tracker.offline_uri(), {.working_directory = client.directory()}),
-          tracker.offline_uri()};
-      offline = transfer_shown(from, end_of(tracker), {});
-    }
+    const std::optional<TransferReport> offline = send_offline_runs(*client.tracker());
     const bool refused = offline && tell_refused(*offline) > 0;
     print(json() ? as_json(offline.value_or(TransferReport{})) : as_lines(offline));
     return !refused && spools_.failures.empty() && states_.failures.empty() ? 0 : 1;
   }
 
  private:
+  [[nodiscard]] std::optional<TransferReport> send_offline_runs(const Tracker& tracker) const {
+    if (!fs::exists(tracker.offline_database())) return std::nullopt;
+    const std::string& uri = tracker.tracking_uri();
+    if (!is_server(uri) && !is_tracking_uri_given())
+      throw Error(ErrorCode::kInvalidArgument,
+                  "runs that were made offline wait in '" + tracker.offline_database().string() +
+                      "', but no server is named: --tracking-uri, client.yml or MLFLOW_TRACKING_URI");
+    const TransferEnd from = open(tracker.offline_uri(), tracking::Access::kReadOnly);
+    return transfer_shown(from, open(uri, tracking::Access::kReadWrite), directory(), {});
+  }
+
   [[nodiscard]] std::string as_json(const TransferReport& offline) const {
     Params document = as_params(offline);
     document.set("runs_sent", Params(static_cast<std::int64_t>(spools_.runs)));

@@ -13,9 +13,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Without what only modules can explain.
+Params without_user_classes(const Params& client) {
+  Params rest = Params::map();
+  for (const auto& [key, value] : client.items()) {
+    const bool is_users =
+        key == "objective" || (value.is_map() && value.contains("class") && key != "tracker");
+    if (key != "modules" && !is_users) rest.set(key, value);
+  }
+  return rest;
+}
+
 }  // namespace
 
-Client::Client(const fs::path& directory, bool tracker)
+Client::Client(const fs::path& directory, bool tracker) : Client(directory, tracker, Modules::kAdded) {}
+
+Client Client::of_records(const fs::path& directory) { return {directory, true, Modules::kLeftOut}; }
+
+Client::Client(const fs::path& directory, bool tracker, Modules wanted)
     : directory_(fs::absolute(directory).lexically_normal()) {
   if (!fs::is_directory(directory_))
     throw Error(ErrorCode::kNotFound, "there is no directory " + directory.string());
@@ -24,8 +39,9 @@ Client::Client(const fs::path& directory, bool tracker)
   source_name_ = file.empty() ? (directory_ / "client.yml").string() : file.string();
   if (!file.empty()) params_ = read_mapping(file);
   registry_ = std::make_shared<Registry>();
-  if (const Params* modules = params_.find("modules")) add_user_modules(*registry_, *modules, directory_);
-  Params section = params_;
+  const Params* const modules = params_.find("modules");
+  if (modules != nullptr && wanted == Modules::kAdded) add_user_modules(*registry_, *modules, directory_);
+  Params section = wanted == Modules::kAdded || !params_.is_map() ? params_ : without_user_classes(params_);
   if (!section.contains("tracker")) section.set("tracker", Params());
   const Blueprint blueprint(*registry_, section, "", {"modules"}, directory_);
   for (const std::string& name : blueprint.names()) {

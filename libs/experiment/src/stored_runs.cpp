@@ -31,6 +31,7 @@ namespace fs = std::filesystem;
 using tracking::RunQuery;
 using tracking::RunRecord;
 using tracking::TrackingStore;
+using tracking::ViewType;
 
 constexpr std::size_t kIdLength = 32;
 
@@ -236,8 +237,8 @@ std::vector<std::string> names_of(const std::vector<RunRecord>& runs) {
 
 // The run of that name in the experiment, or in all if `experiment` is empty.
 RunRecord named_run(const TrackingStore& store, std::string_view text, std::string_view experiment,
-                    std::string_view name) {
-  RunQuery query;
+                    std::string_view name, ViewType view = ViewType::kActiveOnly) {
+  RunQuery query{.view = view};
   select_experiment(store, experiment, query);
   const RunQuery all = bare(query);
   query.name = name;
@@ -245,14 +246,17 @@ RunRecord named_run(const TrackingStore& store, std::string_view text, std::stri
   if (found.size() == 1) return found.front();
   if (!found.empty()) fail_ambiguous(text, store, found);
   const std::vector<std::string> names = names_of(store.list_runs(all));
-  throw Error(ErrorCode::kNotFound,
-              "there is no run '" + std::string(text) + "'" + did_you_mean(name, names, 0) +
-                  "; expected an id, the beginning of one, or a name like digits/run#3");
+  const std::string meant = did_you_mean(name, names, 0);
+  throw Error(
+      ErrorCode::kNotFound,
+      std::string(view == ViewType::kDeletedOnly ? "there is no deleted run '" : "there is no run '") +
+          std::string(text) + "'" +
+          (meant.empty() ? "; expected an id, the beginning of one, or a name like digits/run#3" : meant));
 }
 
-std::optional<RunRecord> find_by_id(const TrackingStore& store, std::string_view text) {
+std::optional<RunRecord> find_by_id(const TrackingStore& store, std::string_view text, ViewType view) {
   if (text.size() == kIdLength) return store.find_run(text);
-  RunQuery query;
+  RunQuery query{.view = view};
   query.id_prefix = text;
   const std::vector<RunRecord> found = store.list_runs(query);
   if (found.size() > 1) fail_ambiguous(text, store, found);
@@ -295,7 +299,7 @@ std::shared_ptr<TrackingStore> Client::find_store() const {
 std::shared_ptr<TrackingStore> Client::store_for_reading() const {
   auto found = find_store();
   if (found == nullptr)
-    throw Error(ErrorCode::kNotFound, "there are no runs yet in " + tracker_->tracking_uri());
+    throw Error(ErrorCode::kNotFound, "there are no runs yet in " + tracker_->shown_uri());
   return found;
 }
 
@@ -304,14 +308,14 @@ TrackingStore& Client::store() const {
   return tracker_->store();
 }
 
-RunRecord Client::resolve_run(std::string_view text) const {
+RunRecord Client::resolve_run(std::string_view text, ViewType view) const {
   const auto store = store_for_reading();
   const std::size_t slash = text.rfind('/');
   if (slash != std::string_view::npos)
-    return named_run(*store, text, text.substr(0, slash), text.substr(slash + 1));
+    return named_run(*store, text, text.substr(0, slash), text.substr(slash + 1), view);
   if (is_hex(text))
-    if (auto found = find_by_id(*store, text)) return *std::move(found);
-  return named_run(*store, text, {}, text);
+    if (auto found = find_by_id(*store, text, view)) return *std::move(found);
+  return named_run(*store, text, {}, text, view);
 }
 
 // ---- searching
@@ -538,7 +542,7 @@ std::size_t Client::remove_deleted_runs(std::string_view name, std::chrono::mill
   if (tracker_ != nullptr && tracker_->is_remote())
     throw Error(ErrorCode::kUnsupported,
                 "runs cannot be removed for good over a server: nothing is removed from " +
-                    tracker_->tracking_uri() + "; do it where the server's store lies");
+                    tracker_->shown_uri() + "; do it where the server's store lies");
   TrackingStore& changed = store();
   RunQuery query = bare();
   query.view = tracking::ViewType::kDeletedOnly;

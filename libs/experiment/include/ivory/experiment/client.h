@@ -60,6 +60,9 @@ class Client : public Entity {
   // Errors: kNotFound for a directory that does not exist; kInvalidArgument for a client.yml that is wrong or
   // a module that does not compile.
   explicit Client(const std::filesystem::path& directory = ".", bool tracker = true);
+  // For what was recorded alone: no module is compiled or loaded, so it works while the user's classes do
+  // not; nothing can be made of them. Errors: as above, but for the modules.
+  [[nodiscard]] static Client of_records(const std::filesystem::path& directory = ".");
 
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   [[nodiscard]] const Registry& registry() const noexcept { return *registry_; }
@@ -81,9 +84,11 @@ class Client : public Entity {
   // Errors of all: kUnsupported without a tracker; kNotFound for a run that is not there; those of the store.
 
   // The run that `text` means: an id, the beginning of one, or a short name, "digits/run#3", "digits/task#0".
-  // Deleted runs are found by their whole id only. Errors: kNotFound with the nearest name; kInvalidArgument
-  // for a beginning that several runs share (naming them), or a text of neither form.
-  [[nodiscard]] tracking::RunRecord resolve_run(std::string_view text) const;
+  // Among those of `view`; by its whole id any is found. Errors: kNotFound with the nearest name;
+  // kInvalidArgument for a beginning or a name that several runs share (naming them), or a text of neither
+  // form.
+  [[nodiscard]] tracking::RunRecord resolve_run(
+      std::string_view text, tracking::ViewType view = tracking::ViewType::kActiveOnly) const;
 
   // Ids of the runs, the oldest first unless `order_by` says more; deleted ones are left out unless `view`
   // asks for them. Errors: kNotFound for an experiment that the store does not have; kInvalidArgument for a
@@ -156,6 +161,8 @@ class Client : public Entity {
   // NOLINTEND(modernize-use-nodiscard)
 
  private:
+  enum class Modules { kAdded, kLeftOut };
+  Client(const std::filesystem::path& directory, bool tracker, Modules modules);
   // Null if there is no store yet.
   [[nodiscard]] std::shared_ptr<tracking::TrackingStore> find_store() const;
   [[nodiscard]] std::shared_ptr<tracking::TrackingStore> store_for_reading() const;

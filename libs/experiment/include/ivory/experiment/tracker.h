@@ -28,6 +28,8 @@ class Tracker {
   void take_environment(bool given);
 
   [[nodiscard]] const std::string& tracking_uri() const noexcept { return uri_; }
+  // For people: without a password.
+  [[nodiscard]] std::string shown_uri() const { return tracking::shown_uri(uri_); }
   // A server is asked for every step, and may go away.
   [[nodiscard]] bool is_remote() const noexcept;
   // The store of runs that were begun offline; made with the first of them.
