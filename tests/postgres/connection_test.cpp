@@ -1,5 +1,11 @@
 // The database on a server, as storage gives it to the libraries that keep tables.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -138,6 +144,43 @@ TEST_F(Postgres, SaysWhatIsWrong) {
   Connection reader({.mode = OpenMode::kReadOnly, .server = url_});
   EXPECT_THAT(message_of(ErrorCode::kIo, [&] { reader.execute("DELETE FROM t"); }),
               HasSubstr("read-only transaction"));
+}
+
+// A listener that accepts and says nothing.
+class SilentServer {
+ public:
+  SilentServer() {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const address = reinterpret_cast<sockaddr*>(&address_);
+    socklen_t size = sizeof address_;
+    const bool listens = ::bind(socket_, address, size) == 0 && ::listen(socket_, 8) == 0 &&
+                         ::getsockname(socket_, address, &size) == 0;
+    EXPECT_TRUE(listens);
+  }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  ~SilentServer() { ::close(socket_); }
+  [[nodiscard]] std::string url() const {
+    return "postgresql://me@127.0.0.1:" + std::to_string(ntohs(address_.sin_port)) + "/runs";
+  }
+
+ private:
+  int socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address_{};
+};
+
+TEST_F(Postgres, GivesUpWaitingForAServerThatSaysNothing) {
+  const SilentServer server;
+  using std::chrono::seconds;
+  EXPECT_THAT(message_of(ErrorCode::kIo,
+                         [&] { Connection({.server = server.url(), .connect_timeout = seconds(2)}); }),
+              HasSubstr("timeout"));
+  // Its address has the last word.
+  const std::string url = server.url() + "?connect_timeout=2";
+  EXPECT_THAT(
+      message_of(ErrorCode::kIo, [&] { Connection({.server = url, .connect_timeout = seconds(3600)}); }),
+      HasSubstr("timeout"));
 }
 
 TEST_F(Postgres, GivesUpWaitingForALock) {

@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -137,9 +138,13 @@ class PostgresDriver final : public Driver {
   explicit PostgresDriver(const ConnectionOptions& options)
       : name_(database_name(options)), busy_timeout_(options.busy_timeout) {
     const std::string url = libpq_url(options.server);
-    constexpr std::array<const char*, 4> kKeywords{"dbname", "client_encoding", "fallback_application_name",
-                                                   nullptr};
-    const std::array<const char*, 4> values{url.c_str(), "UTF8", "ivory", nullptr};
+    // What stands before the address, the address may say otherwise.
+    constexpr std::array<const char*, 5> kKeywords{"connect_timeout", "dbname", "client_encoding",
+                                                   "fallback_application_name", nullptr};
+    const std::string timeout = std::to_string(options.connect_timeout.count());
+    const bool is_told = std::getenv("PGCONNECT_TIMEOUT") != nullptr;
+    const std::array<const char*, 5> values{is_told ? "" : timeout.c_str(), url.c_str(), "UTF8", "ivory",
+                                            nullptr};
     handle_.reset(pq_.connect(kKeywords.data(), values.data(), 1));
     if (pq_.status(handle_.get()) != CONNECTION_OK)
       throw Error(ErrorCode::kIo, "database '" + name_ + "': " + last_words());

@@ -31,6 +31,9 @@ struct ConnectionOptions {
   std::chrono::milliseconds busy_timeout{60'000};
   // "postgresql://user@host:5432/name": a database on a server, in place of a file.
   std::string server = {};
+  // How long the server may take to answer a new connection, unless `?connect_timeout=` of its address or
+  // PGCONNECT_TIMEOUT says otherwise; at least 2 s.
+  std::chrono::seconds connect_timeout{30};
 };
 
 enum class Dialect { kSqlite, kPostgres };
