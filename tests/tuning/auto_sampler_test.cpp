@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ivory/tuning/samplers.h>
@@ -41,20 +42,25 @@ TEST(ChooseSampler, ConditionalSpacesGoToTpe) {
   EXPECT_EQ(choose_sampler({.objectives = 2, .numbers = 1, .conditional = true}), "tpe");
 }
 
+// For trials 0 to 7.
+std::set<std::string_view> chosen_in(Situation situation) {
+  std::set<std::string_view> names;
+  for (situation.number = 0; situation.number < 8; ++situation.number)
+    names.insert(choose_sampler(situation));
+  return names;
+}
+
 TEST(ChooseSampler, EachChoiceIsASampler) {
   std::set<std::string_view> known{"tpe-group", "gp-warped"};
   for (const auto& entry : sampler_table()) known.insert(entry.name);
   for (const std::size_t objectives : {1U, 2U, 4U}) {
     for (const std::int64_t finished : {0, 20, 2000, 100000}) {
       for (const std::size_t parameters : {0U, 1U, 3U, 500U}) {
-        for (std::int64_t number = 0; number < 8; ++number) {
-          const Situation situation{.objectives = objectives,
-                                    .numbers = parameters,
-                                    .choices = parameters / 2,
-                                    .number = number,
-                                    .finished = finished};
-          EXPECT_TRUE(known.contains(choose_sampler(situation)));
-        }
+        EXPECT_THAT(chosen_in({.objectives = objectives,
+                               .numbers = parameters,
+                               .choices = parameters / 2,
+                               .finished = finished}),
+                    testing::IsSubsetOf(known));
       }
     }
   }

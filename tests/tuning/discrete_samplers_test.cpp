@@ -67,7 +67,7 @@ TEST(GridSampler, RefusesWhatDoesNotFit) {
 double branching(Trial& trial) {
   const auto n = trial.suggest_int("n", 0, 2);
   if (n == 0) return 0;
-  double sum = static_cast<double>(n);
+  auto sum = static_cast<double>(n);
   for (int i = 0; i < n; ++i) sum += trial.suggest_float("f" + std::to_string(i), 0, 1, {.step = 0.5});
   return sum + (trial.suggest_categorical("b", {true, false}).as_bool() ? 1 : 0);
 }

@@ -357,7 +357,8 @@ TEST(GetParamImportances, OfTooFewTrialsAllAreAlike) {
 }
 
 TEST(GetParamImportances, LooksOnlyAtCompleteTrialsWithFiniteValues) {
-  Study study = mixed_study(), noisy = mixed_study();
+  const Study study = mixed_study();
+  Study noisy = mixed_study();
   const double infinity = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 9; ++i) {
     FrozenTrial trial = study.trial(i);

@@ -149,8 +149,8 @@ TEST(ParzenEstimator, DrawsWithItsOwnDensity) {
   constexpr std::size_t kDraws = 40000;
   const std::vector<double> draws = estimator.sample(kDraws, rng);
   double total = 0;
-  for (double i = 0; i < 5; ++i) {
-    for (double c = 0; c < 3; ++c) {
+  for (const double i : {0, 1, 2, 3, 4}) {
+    for (const double c : {0, 1, 2}) {
       std::size_t hits = 0;
       for (std::size_t k = 0; k < kDraws; ++k) hits += draws[2 * k] == i && draws[2 * k + 1] == c ? 1 : 0;
       const double p = std::exp(estimator.log_density(std::vector{i, c}).front());

@@ -1,7 +1,9 @@
 #include <ivory/tuning/pruners.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include <gmock/gmock.h>
@@ -82,15 +84,19 @@ TEST_P(PrunerContract, DecidesTheSameInBothDirections) {
   EXPECT_EQ(decisions[0], decisions[1]);
 }
 
+// Of so many, three are a NaN and the infinities.
+double wild_value(Rng& rng, std::uint64_t of) {
+  constexpr std::array kWild{kNan, HUGE_VAL, -HUGE_VAL};
+  const auto kind = static_cast<std::size_t>(rng.below(of));
+  return kind < kWild.size() ? kWild.at(kind) : rng.uniform();
+}
+
 TEST_P(PrunerContract, TakesNaNsAndInfinities) {
   Study study = study_with(GetParam().make());
   Rng rng({.seed = 6});
   for (int i = 0; i < 40; ++i) {
     std::vector<double> values;
-    for (int step = 0; step < 6; ++step) {
-      const auto kind = rng.below(6);
-      values.push_back(kind == 0 ? kNan : kind == 1 ? HUGE_VAL : kind == 2 ? -HUGE_VAL : rng.uniform());
-    }
+    for (int step = 0; step < 6; ++step) values.push_back(wild_value(rng, 6));
     if (std::isnan(values.back())) values.back() = 0;
     const std::int64_t step = run_trial(study, values);
     EXPECT_LT(step, 6);
@@ -177,21 +183,19 @@ TEST_P(PrunerContract, ItsDecisionsWithSeveralObjectivesDoNotDependOnTheirDirect
   EXPECT_EQ(decisions[0], decisions[1]);
 }
 
+FoldReports wild_reports(Rng& rng) {
+  FoldReports reports(2, std::vector(4, std::vector<double>(2)));
+  for (auto& fold : reports)
+    for (auto& values : fold) std::ranges::generate(values, [&] { return wild_value(rng, 8); });
+  reports.back().back() = {0.5, 0.5};
+  return reports;
+}
+
 TEST_P(PrunerContract, TakesNaNsAndInfinitiesOfSeveralObjectivesInFolds) {
   Study study = study_of_several(GetParam().make(), {Direction::kMinimize, Direction::kMaximize});
   Rng rng({.seed = 6});
   for (int i = 0; i < 40; ++i) {
-    FoldReports reports(2, std::vector(4, std::vector<double>(2)));
-    for (auto& fold : reports) {
-      for (auto& values : fold) {
-        for (double& value : values) {
-          const auto kind = rng.below(8);
-          value = kind == 0 ? kNan : kind == 1 ? HUGE_VAL : kind == 2 ? -HUGE_VAL : rng.uniform();
-        }
-      }
-    }
-    reports.back().back() = {0.5, 0.5};
-    run_folds(study, reports);
+    run_folds(study, wild_reports(rng));
     const FrozenTrial trial = study.trial(i);
     EXPECT_TRUE(is_finished(trial.state));
     for (const double value : trial.values) EXPECT_FALSE(std::isnan(value));
@@ -350,7 +354,7 @@ TEST(WilcoxonPruner, TakesFoldsAsInstances) {
   Study study = study_with(make_wilcoxon_pruner());
   FoldReports good(6, {{0.9}, {0.5}}), bad(6, {{0.95}, {0.7}});
   for (std::size_t fold = 0; fold < 6; ++fold) {  // folds differ more than trials do
-    const double difficulty = static_cast<double>(fold * fold);
+    const auto difficulty = static_cast<double>(fold * fold);
     for (std::size_t step = 0; step < 2; ++step) {
       good[fold][step][0] += difficulty;
       bad[fold][step][0] += difficulty + static_cast<double>(fold) / 100;

@@ -93,7 +93,7 @@ TEST(Reports, AttributesHoldThem) {
   const TrialReport plain{.step = 4, .values = {1, kNan}}, folded{.step = 4, .fold = 2, .values = {1}};
   EXPECT_EQ(report_key(folded), "ivory:report:2:4");
   EXPECT_EQ(find_report(report_key(folded), Params(folded.values)), folded);
-  EXPECT_EQ(find_report(report_key(plain), Params(plain.values))->fold, std::nullopt);
+  EXPECT_EQ(find_report(report_key(plain), Params(plain.values)).value_or(folded).fold, std::nullopt);
   for (const char* key : {"ivory:report:2", "ivory:report:-1:4", "ivory:report:x:4", "report:2:4"})
     EXPECT_EQ(find_report(key, Params(folded.values)), std::nullopt) << key;
   EXPECT_EQ(find_report(report_key(folded), Params("text")), std::nullopt);

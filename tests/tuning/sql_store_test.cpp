@@ -31,7 +31,9 @@ class SqliteFile : public testing::Test {
     query.next();
     return std::string(query.text(0));
   }
-  Study create() const { return create_study({.storage = url_, .study_name = "s", .load_if_exists = true}); }
+  [[nodiscard]] Study create() const {
+    return create_study({.storage = url_, .study_name = "s", .load_if_exists = true});
+  }
   static double objective(Trial& trial) {
     trial.report(1, 0);
     return trial.suggest_float("x", 0, 1);
@@ -49,7 +51,7 @@ TEST_F(SqliteFile, GoesOnInItsJournalModeWhereSomebodyHoldsTheFile) {
   {
     storage::Connection holder({.path = path_});
     holder.execute("BEGIN; SELECT * FROM studies");  // a program that reads, as Optuna may
-    std::jthread reader([&] {
+    const std::jthread reader([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // longer than the switch is tried
       holder.execute("COMMIT");
     });

@@ -2,12 +2,12 @@
 // Optuna does.
 #include "store.h"
 
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <limits>
 #include <set>
@@ -29,7 +29,6 @@
 
 namespace ivory::tuning {
 namespace {
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 struct Fixture {

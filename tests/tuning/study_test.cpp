@@ -38,7 +38,8 @@ TEST(Study, FindsTheBestOfItsTrials) {
   for (const auto& trial : study.trials()) {
     EXPECT_EQ(trial.state, TrialState::kComplete);
     EXPECT_GE(trial.value(), best.value());
-    EXPECT_LE(*trial.datetime_start, *trial.datetime_complete);
+    EXPECT_TRUE(trial.datetime_start);
+    EXPECT_LE(trial.datetime_start, trial.datetime_complete);
   }
   EXPECT_EQ(study.best_params().at("x").as_real() * study.best_params().at("x").as_real(),
             study.best_value());
@@ -150,13 +151,11 @@ TEST(Study, ThreadsLoseAndDoubleNoTrial) {
 TEST(Study, AFailureInOneThreadEndsTheOthers) {
   const Quiet quiet;
   Study study = create_study(seeded());
-  EXPECT_THROW(study.optimize(
-                   [](Trial& trial) -> double {
-                     if (trial.number() == 5) throw std::runtime_error("broken");
-                     return square(trial);
-                   },
-                   {.n_jobs = 4}),
-               std::runtime_error);
+  const auto breaks = [](Trial& trial) -> double {
+    if (trial.number() == 5) throw std::runtime_error("broken");
+    return square(trial);
+  };
+  EXPECT_THROW(study.optimize(breaks, {.n_jobs = 4}), std::runtime_error);
   for (const auto& trial : study.trials()) EXPECT_TRUE(is_finished(trial.state));
 }
 

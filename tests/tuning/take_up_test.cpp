@@ -68,19 +68,14 @@ TEST_P(TakeUp, ATrialOfADeadProcessGoesOnWithItsNumberParametersAndAttributes) {
 TEST_P(TakeUp, OfSeveralThatSeeItOneTakesIt) {
   run_and_kill(0);
   std::atomic<int> runs = 0;
+  const auto objective = [&](Trial& trial) {
+    if (trial.number() == 0) ++runs;
+    return trial.suggest_float("x", 0, 1);
+  };
   {
     std::vector<std::jthread> workers;
-    for (int i = 0; i < 4; ++i) {
-      workers.emplace_back([&] {
-        Study own = study();
-        own.optimize(
-            [&](Trial& trial) {
-              if (trial.number() == 0) ++runs;
-              return trial.suggest_float("x", 0, 1);
-            },
-            {.n_trials = 2, .take_up = true});
-      });
-    }
+    for (int i = 0; i < 4; ++i)
+      workers.emplace_back([&] { study().optimize(objective, {.n_trials = 2, .take_up = true}); });
   }
   EXPECT_EQ(runs, 1);
   EXPECT_EQ(study().size(), 8);

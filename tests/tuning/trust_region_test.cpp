@@ -30,8 +30,8 @@ TEST(TrustRegion, GrowsWithImprovementsUpToTheWholeRange) {
 }
 
 TEST(TrustRegion, BeginsAnewWhereItHasShrunkAway) {
-  EXPECT_EQ(trust_region_side(falling(6 * 7), 1, 2), 0x1p-8);
-  EXPECT_EQ(trust_region_side(falling(6 * 8), 1, 2), 0.5);
+  EXPECT_EQ(trust_region_side(falling(std::size_t{6} * 7), 1, 2), 0x1p-8);
+  EXPECT_EQ(trust_region_side(falling(std::size_t{6} * 8), 1, 2), 0.5);
 }
 
 TEST(TrustRegion, TheStartCountsOnlyForWhatIsBest) { EXPECT_EQ(trust_region_side(falling(30), 31, 2), 0.5); }

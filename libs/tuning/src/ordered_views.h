@@ -67,7 +67,7 @@ class OrderedViews {
 // Names of the attributes that a deterministic study keeps for other processes and later ones.
 constexpr std::string_view kStartAttr = "ivory:start";          // of a trial: what was fixed at its start
 constexpr std::string_view kOwnerAttr = "ivory:owner";          // of a trial: the process that runs it
-constexpr std::string_view kNobody = "";                        // the owner of one that was interrupted
+constexpr std::string_view kNobody{};                           // the owner of one that was interrupted
 constexpr std::string_view kStopAttr = "ivory:stop";            // of a trial: its sampler wanted an end
 constexpr std::string_view kOrderAttr = "ivory:deterministic";  // of the study: lag and vector level
 
