@@ -130,7 +130,7 @@ class Ports:
 
     def __init__(self, page):
         self.used = {}
-        for port in re.findall(r"--port (\d+)", page):
+        for port in re.findall(r"--port ([1-9]\d{3,})", page):
             self.used.setdefault(port, free_port(self.used.values()))
 
     def to_used(self, text):

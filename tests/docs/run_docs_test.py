@@ -77,6 +77,7 @@ class Runner(unittest.TestCase):
             listen = f"python3 -c 'import socket; socket.create_server((\"127.0.0.1\", {port})).close()'"
             self.passes(f"```sh\n$ {listen} # --port {port}\n$ echo {port} {port}1\n{port} {port}1\n```\n")
             self.fails(f"```sh\n$ {listen}\n```\n", "Address already in use")
+        self.passes("```sh\n$ echo --port 0 for any\n--port 0 for any\n$ echo 10 0.5 0 | wc -w\n3\n$ test 0 = $((1 - 1))\n```\n")
 
     def test_what_still_runs_at_the_end_is_killed(self):
         with tempfile.TemporaryDirectory() as folder:
