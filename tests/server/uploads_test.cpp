@@ -92,10 +92,10 @@ TEST_F(Uploads, ThatAKilledServerHasLeftAreRemovedByTheNextOneAndNothingElse) {
 }
 
 TEST_F(Uploads, InWorkInAnotherServerStayHoweverLongTheyTake) {
+  ASSERT_NO_FATAL_FAILURE(be_killed());
   const auto busy = server();
   const auto sink = busy->begin(put("1/slow.bin"));
   sink->write("slo");
-  ASSERT_NO_FATAL_FAILURE(be_killed());
   ASSERT_EQ(names_in(artifacts_ / "1").size(), 2U);
   age();
   const auto next = server(0ms);
